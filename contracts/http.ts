@@ -1,0 +1,174 @@
+/**
+ * The HTTP API's requests and replies: the one source for validation and types. Unknown fields are ignored, empty text
+ * is unknown, times without a zone are UTC.
+ */
+import { z } from 'zod';
+import { parsePoolId } from './states';
+
+/** Text where empty means unknown. */
+const optionalText = (max = 255) =>
+  z
+    .string()
+    .max(max)
+    .nullish()
+    .transform((text) => (text === undefined || text === null || text.trim() === '' ? null : text.trim()));
+
+const requiredText = (max = 255) => z.string().trim().min(1).max(max);
+
+/** A point in time; one without a zone is UTC. Becomes ISO 8601 in UTC. */
+export const instantSchema = z
+  .string()
+  .max(64)
+  .transform((text, context) => {
+    const zoned = /(?:Z|[+-]\d\d:?\d\d)$/i.test(text) ? text : `${text}Z`;
+    const instant = new Date(zoned);
+    if (!Number.isNaN(instant.getTime())) return instant.toISOString();
+    context.addIssue({ code: 'custom', message: 'is not a time such as 2026-01-31T12:00:00Z' });
+    return z.NEVER;
+  });
+
+const modeSchema = z.enum(['spot', 'ondemand']);
+
+/** Any opaque id, EC2's or another's. */
+const instanceIdSchema = requiredText(128).regex(
+  /^[\w.:-]+$/,
+  'holds other characters than letters, digits, . : _ -',
+);
+
+export const registerRequestSchema = z.object({
+  logical_agent_id: requiredText(),
+  instance_id: instanceIdSchema,
+  instance_type: requiredText(64),
+  region: requiredText(64),
+  az: requiredText(64),
+  ami_id: optionalText(),
+  mode: modeSchema,
+  hostname: optionalText(),
+  private_ip: optionalText(64),
+  public_ip: optionalText(64),
+  agent_version: optionalText(64),
+  account_id: optionalText(32),
+});
+export type RegisterRequest = z.output<typeof registerRequestSchema>;
+
+export interface RegisterReply {
+  agent_id: string;
+  /** Shown this once; binds agent, instance and incarnation. */
+  agent_token: string;
+  role: 'primary' | 'candidate' | 'superseded';
+  incarnation: number;
+  heartbeat_interval_seconds: number;
+  config_revision: number;
+}
+
+export const heartbeatRequestSchema = z.object({
+  /** Dumont's `running` is the guide's `online`. */
+  status: z
+    .enum(['online', 'running', 'offline'])
+    .default('online')
+    .transform((status) => (status === 'offline' ? ('offline' as const) : ('online' as const))),
+  /** Null in the sources' ExecStop and in the oldest agents. */
+  instance_id: z.union([instanceIdSchema, z.literal('').transform(() => null)]).nullish(),
+  instance_type: optionalText(64),
+  mode: modeSchema.nullish(),
+  az: optionalText(64),
+  health: z.enum(['healthy', 'unhealthy']).default('healthy'),
+});
+export type HeartbeatRequest = z.output<typeof heartbeatRequestSchema>;
+
+export interface HeartbeatAction {
+  type: 'stand_down';
+  message: string;
+  incarnation: number;
+}
+
+export interface HeartbeatReply {
+  success: true;
+  message: string;
+  next_heartbeat_in_seconds: number;
+  incarnation: number;
+  role: 'primary' | 'candidate' | 'superseded';
+  config_revision: number;
+  actions: HeartbeatAction[];
+}
+
+export const terminationImminentRequestSchema = z.object({
+  instance_id: instanceIdSchema,
+  action: z.enum(['terminate', 'stop', 'hibernate']).default('terminate'),
+  time: instantSchema,
+});
+export type TerminationImminentRequest = z.output<typeof terminationImminentRequestSchema>;
+
+export const rebalanceRecommendationRequestSchema = z.object({
+  instance_id: instanceIdSchema,
+  notice_time: instantSchema,
+});
+export type RebalanceRecommendationRequest = z.output<typeof rebalanceRecommendationRequestSchema>;
+
+export const switchRequestSchema = z.object({
+  target_mode: modeSchema.nullish().transform((mode) => mode ?? null),
+  target_pool_id: requiredText(128)
+    .transform((text, context) => {
+      const pool = parsePoolId(text);
+      if (pool) return pool;
+      context.addIssue({ code: 'custom', message: 'is not a pool such as p3.2xlarge/us-east-1a/spot' });
+      return z.NEVER;
+    })
+    .nullish()
+    .transform((pool) => pool ?? null),
+  terminate_wait_seconds: z
+    .number()
+    .int()
+    .min(1)
+    .max(7 * 24 * 3600)
+    .nullish()
+    .transform((seconds) => seconds ?? null),
+  /** Sending it again with the same id asks for the same switch. */
+  request_id: optionalText(128),
+});
+export type SwitchRequestBody = z.output<typeof switchRequestSchema>;
+
+export interface SwitchReply {
+  success: true;
+  switch_number: number;
+  switch_workflow_id: string;
+}
+
+export const keepAliveRequestSchema = z.object({
+  minutes: z
+    .number()
+    .positive()
+    .max(60 * 24 * 30)
+    .default(60),
+});
+export type KeepAliveRequestBody = z.output<typeof keepAliveRequestSchema>;
+
+export interface AgentSummary {
+  agent_id: string;
+  logical_agent_id: string;
+  status: string;
+  health: string;
+  incarnation: number;
+  instance_id: string | null;
+  instance_type: string | null;
+  mode: string | null;
+  az: string | null;
+  region: string | null;
+  last_heartbeat: string | null;
+  seconds_since_heartbeat: number | null;
+  active_switch: string | null;
+  keep_alive_until: string | null;
+  workflow_id: string;
+  workflow_url: string | null;
+}
+
+export interface SystemEventView {
+  id: string;
+  event_type: string;
+  created_at: string;
+  severity: 'info' | 'warning' | 'critical';
+  agent_id: string | null;
+  instance_id: string | null;
+  message: string;
+  details: Record<string, unknown>;
+}

@@ -1,0 +1,228 @@
+/**
+ * What crosses Temporal: names and one object argument each, all plain JSON. Times are ISO 8601 in UTC unless the name
+ * says `Ms` (milliseconds since the epoch); durations carry their unit.
+ */
+import type { AgentStatus, Health, InstanceRole, Pool, PurchaseOption, SwitchPriority } from './states';
+
+/** Workflow types. */
+export const workflowTypes = {
+  agent: 'agentWorkflow',
+  switch: 'switchWorkflow',
+  retirement: 'retirementWorkflow',
+} as const;
+
+export const signalNames = {
+  heartbeat: 'heartbeat',
+  heartbeatLost: 'heartbeatLost',
+  goneOffline: 'goneOffline',
+  keepAlive: 'keepAlive',
+  terminationNotice: 'terminationNotice',
+  rebalanceRecommendation: 'rebalanceRecommendation',
+  childReport: 'childReport',
+  candidateRegistered: 'candidateRegistered',
+  cutOverDecided: 'cutOverDecided',
+  cancel: 'cancel',
+  notice: 'notice',
+  keep: 'keep',
+} as const;
+
+export const updateNames = { register: 'register', requestSwitch: 'requestSwitch' } as const;
+
+export const queryNames = { agentState: 'agentState', switchState: 'switchState' } as const;
+
+/** A client's and an agent's settings, as far as the workflows need them. */
+export interface AgentPolicy {
+  heartbeatIntervalSeconds: number;
+  /** How long a zombie is kept before it is terminated. */
+  terminateWaitSeconds: number;
+  /** Silence, counted from the end of the lease, after which an agent is called orphaned. */
+  orphanAfterSeconds: number;
+  /** How long a launched instance may take until its agent has registered and shown health. */
+  candidateDeadlineSeconds: number;
+  /** How long a whole switch may take. */
+  switchDeadlineSeconds: number;
+}
+
+/** What is known of the machine an agent reports from. Null is unknown. */
+export interface InstanceFacts {
+  instanceId: string;
+  instanceType: string;
+  zone: string;
+  region: string;
+  mode: PurchaseOption;
+  imageId: string | null;
+  accountId: string;
+  hostname: string | null;
+  privateIp: string | null;
+  publicIp: string | null;
+  agentVersion: string | null;
+}
+
+export interface AgentInput {
+  clientId: string;
+  agentId: string;
+  logicalAgentId: string;
+  /** Set when the run goes on from an earlier one. */
+  carried?: unknown;
+  /** Events after which the run continues as new; the server's own suggestion counts besides. */
+  historyLimitEvents?: number;
+}
+
+export interface Registration {
+  facts: InstanceFacts;
+  policy: AgentPolicy;
+  /** The launch the instance came from, once the API has found its intent row; null for one that a person made. */
+  launch: { launchId: string; switchNumber: number } | null;
+}
+
+export type RegistrationOutcome =
+  | { result: 'accepted'; role: InstanceRole; incarnation: number }
+  /** A launch is in flight and this is not its instance: ask again later. */
+  | { result: 'wait'; retryAfterSeconds: number; reason: string }
+  | { result: 'refused'; code: 'stand_down' | 'has_primary' | 'unknown_launch'; reason: string };
+
+/** The newest facts of one instance's lease: sent when they are news, or always with HEARTBEAT_SIGNALS=every. */
+export interface HeartbeatNews {
+  instanceId: string;
+  /** Rises with each beat that is stored, so that a late or repeated delivery is recognised. */
+  revision: number;
+  health: Health;
+  mode: PurchaseOption | null;
+  zone: string | null;
+  receivedAt: string;
+}
+
+export interface HeartbeatLost {
+  instanceId: string;
+  revision: number;
+  lastHeartbeatAt: string;
+}
+
+export interface GoneOffline {
+  /** Null when the sender named none (the sources' ExecStop). */
+  instanceId: string | null;
+  revision: number;
+  receivedAt: string;
+}
+
+export interface KeepAlive {
+  minutes?: number;
+}
+
+export type NoticeAction = 'terminate' | 'stop' | 'hibernate';
+
+/** EC2's interruption notice for one instance. */
+export interface TerminationNotice {
+  instanceId: string;
+  action: NoticeAction;
+  /** When EC2 means to act. */
+  actionAt: string;
+  receivedAt: string;
+}
+
+export interface RebalanceRecommendation {
+  instanceId: string;
+  noticedAt: string;
+  receivedAt: string;
+}
+
+/** What an agent's children tell it. */
+export type ChildReport =
+  | { kind: 'cutOverRequested'; switchNumber: number; instanceId: string }
+  | { kind: 'instanceLaunched'; switchNumber: number; instanceId: string; pool: Pool }
+  | {
+      kind: 'switchEnded';
+      switchNumber: number;
+      outcome: SwitchOutcome;
+      message: string;
+      /** Launched and not needed: to be retired at once. */
+      abandonedInstanceIds: string[];
+    }
+  | { kind: 'retirementEnded'; instanceId: string; outcome: RetirementOutcome };
+
+export type SwitchOutcome = 'completed' | 'failed' | 'cancelled';
+export type RetirementOutcome = 'terminated' | 'kept' | 'refused';
+
+export interface SwitchRequest {
+  priority: SwitchPriority;
+  /** Null leaves the choice to policy. */
+  targetMode: PurchaseOption | null;
+  targetPool: Pool | null;
+  terminateWaitSeconds: number | null;
+  /** Who or what asked, for the record. */
+  requestedBy: string;
+  /** The same id asks for the same switch. */
+  requestId: string;
+}
+
+export interface SwitchAccepted {
+  switchNumber: number;
+  switchWorkflowId: string;
+}
+
+export interface SwitchInput {
+  clientId: string;
+  agentId: string;
+  logicalAgentId: string;
+  switchNumber: number;
+  fromIncarnation: number;
+  from: InstanceFacts;
+  reason: string;
+  priority: SwitchPriority;
+  targetMode: PurchaseOption | null;
+  targetPool: Pool | null;
+  policy: AgentPolicy;
+}
+
+export interface CandidateRegistered {
+  instanceId: string;
+  launchId: string;
+  healthy: boolean;
+}
+
+export interface CutOverDecided {
+  committed: boolean;
+  instanceId: string;
+  incarnation: number;
+  reason: string;
+}
+
+export interface SwitchCancel {
+  reason: string;
+}
+
+export interface RetirementInput {
+  clientId: string;
+  agentId: string;
+  instanceId: string;
+  accountId: string;
+  region: string;
+  reason: 'superseded' | 'abandoned_launch';
+  /** When the instance became a zombie; the wait counts from here. */
+  markedAt: string;
+  waitSeconds: number;
+  /** EC2 has shown this instance before (it registered), so its NotFound means gone. */
+  seen: boolean;
+}
+
+/** Reply to the query `agentState`. */
+export interface AgentStateView {
+  clientId: string;
+  agentId: string;
+  logicalAgentId: string;
+  status: AgentStatus;
+  health: Health;
+  incarnation: number;
+  primary: InstanceFacts | null;
+  /** Why there is no primary, or null while there is one. */
+  noPrimaryReason: string | null;
+  candidate: { instanceId: string; switchNumber: number; healthy: boolean } | null;
+  activeSwitch: { switchNumber: number; workflowId: string; priority: SwitchPriority; reason: string } | null;
+  retirements: { instanceId: string; workflowId: string }[];
+  keepAliveUntil: string | null;
+  lastHeartbeatAt: string | null;
+  heartbeatsSeen: number;
+  policy: AgentPolicy;
+  /** The latest messages that were malformed and changed nothing. */
+  rejectedMessages: { name: string; reason: string; at: string }[];
+}

@@ -1,0 +1,45 @@
+/** Connections to Postgres, each under one of the roles that the migrations make. */
+import { Kysely, PostgresDialect, sql } from 'kysely';
+import { Pool } from 'pg';
+import type { Database } from './schema';
+
+export type DatabaseRole = 'spotkeeper_ingest' | 'spotkeeper_api' | 'spotkeeper_worker';
+
+export type Db = Kysely<Database>;
+
+/**
+ * A pool whose every connection acts as `role` from its first statement. The login in `url` must be a member of the
+ * role (the one that ran the migrations is). Close it with `destroy()`.
+ */
+export function connectDatabase(url: string, role: DatabaseRole, maxConnections = 10): Db {
+  const pool = new Pool({
+    connectionString: url,
+    max: maxConnections,
+    options: `-c role=${role}`,
+    application_name: role.replace('_', '-'),
+    connectionTimeoutMillis: 10_000,
+  });
+  // An idle connection that the server drops is replaced at the next query, which reports what is still wrong then.
+  pool.on('error', () => undefined);
+  return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
+}
+
+/** What a request may see. A transaction starts with nothing and names its scope. */
+export type RequestScope =
+  { clientId: string } | { admin: true } | { tokenHash: Buffer } | { launchId: string };
+
+/** Runs `work` in one transaction in which the row policies show only what `scope` names. */
+export function inScope<T>(db: Db, scope: RequestScope, work: (transaction: Db) => Promise<T>): Promise<T> {
+  return db.transaction().execute(async (transaction) => {
+    const [name, value] = settingOf(scope);
+    await sql`select set_config(${name}, ${value}, true)`.execute(transaction);
+    return work(transaction);
+  });
+}
+
+function settingOf(scope: RequestScope): [name: string, value: string] {
+  if ('clientId' in scope) return ['spotkeeper.client_id', scope.clientId];
+  if ('admin' in scope) return ['spotkeeper.scope', 'admin'];
+  if ('tokenHash' in scope) return ['spotkeeper.token_hash', scope.tokenHash.toString('hex')];
+  return ['spotkeeper.launch_id', scope.launchId];
+}

@@ -1,0 +1,299 @@
+/** The first schema. Who writes which table is said in `../schema.ts`; the grants below enforce it. */
+import { type Kysely, sql } from 'kysely';
+
+const TABLES = `
+create table clients (
+  id text primary key,
+  name text not null,
+  policy jsonb not null default '{}',
+  created_at timestamptz not null default now()
+);
+
+create table tokens (
+  id uuid primary key default gen_random_uuid(),
+  token_hash bytea not null unique,
+  kind text not null check (kind in ('admin', 'client', 'user', 'agent')),
+  client_id text references clients (id),
+  can_act boolean not null default true,
+  agent_id text,
+  instance_id text,
+  incarnation integer,
+  label text,
+  created_at timestamptz not null default now(),
+  revoked_at timestamptz,
+  check ((kind = 'admin') = (client_id is null)),
+  check ((kind = 'agent') = (agent_id is not null and instance_id is not null and incarnation is not null))
+);
+create index tokens_of_agent on tokens (agent_id, instance_id) where kind = 'agent' and revoked_at is null;
+
+create table agent_identities (
+  agent_id text primary key,
+  client_id text not null references clients (id),
+  logical_agent_id text not null,
+  generation integer not null default 1,
+  created_at timestamptz not null default now(),
+  unique (client_id, logical_agent_id, generation)
+);
+
+create table agents (
+  id text primary key,
+  client_id text not null references clients (id),
+  logical_agent_id text not null,
+  status text not null check (status in ('online','silent','orphaned','offline','hibernating','hibernated','deleted')),
+  health text not null check (health in ('healthy', 'unhealthy')),
+  incarnation integer not null,
+  primary_instance_id text,
+  no_primary_reason text,
+  instance_type text,
+  mode text,
+  az text,
+  region text,
+  account_id text,
+  auto_terminate_enabled boolean not null default true,
+  auto_switch_enabled boolean not null default true,
+  terminate_wait_seconds integer not null,
+  keep_alive_until timestamptz,
+  active_switch text,
+  revision bigint not null,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz
+);
+create index agents_of_client on agents (client_id, logical_agent_id);
+
+create table instances (
+  client_id text not null references clients (id),
+  id text not null,
+  agent_id text not null,
+  instance_type text not null,
+  az text not null,
+  region text not null,
+  account_id text not null,
+  mode text not null,
+  ami_id text,
+  hostname text,
+  private_ip text,
+  public_ip text,
+  agent_version text,
+  instance_status text not null
+    check (instance_status in ('launching','running','primary','zombie','terminating','terminated')),
+  incarnation integer,
+  launch_id text,
+  registered_at timestamptz,
+  zombie_since timestamptz,
+  termination_attempted_at timestamptz,
+  termination_confirmed boolean not null default false,
+  terminated_at timestamptz,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  primary key (client_id, id),
+  check (not termination_confirmed or (instance_status = 'terminated' and terminated_at is not null))
+);
+create index instances_of_agent on instances (agent_id);
+
+create table replica_instances (
+  id uuid primary key default gen_random_uuid(),
+  client_id text not null references clients (id),
+  agent_id text not null,
+  instance_id text,
+  replica_type text not null check (replica_type in ('manual', 'automatic')),
+  instance_status text not null
+    check (instance_status in ('launching','syncing','ready','promoted','terminating','terminated','failed')),
+  sync_status text,
+  sync_latency_ms integer,
+  state_transfer_progress numeric(5, 2),
+  created_at timestamptz not null default now(),
+  ready_at timestamptz,
+  promoted_at timestamptz,
+  termination_attempted_at timestamptz,
+  termination_confirmed boolean not null default false,
+  terminated_at timestamptz,
+  updated_at timestamptz not null default now()
+);
+create index replica_instances_of_agent on replica_instances (agent_id);
+
+create table launch_intents (
+  launch_id text primary key,
+  client_id text not null references clients (id),
+  agent_id text not null,
+  logical_agent_id text not null,
+  switch_number integer not null,
+  attempt integer not null,
+  account_id text not null,
+  region text not null,
+  instance_type text not null,
+  az text not null,
+  mode text not null,
+  image_id text not null,
+  client_token text not null unique,
+  outcome text not null default 'pending' check (outcome in ('pending', 'launched', 'no_capacity', 'failed')),
+  instance_id text,
+  error text,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  unique (agent_id, switch_number, attempt)
+);
+
+create table system_events (
+  id bigint generated always as identity primary key,
+  event_key text not null unique,
+  client_id text not null references clients (id),
+  agent_id text,
+  instance_id text,
+  event_type text not null,
+  severity text not null check (severity in ('info', 'warning', 'critical')),
+  message text not null,
+  details jsonb not null default '{}',
+  created_at timestamptz not null default now()
+);
+create index system_events_of_client on system_events (client_id, id);
+
+create table instance_standing (
+  agent_id text not null,
+  instance_id text not null,
+  client_id text not null references clients (id),
+  role text not null check (role in ('primary', 'candidate', 'superseded')),
+  incarnation integer not null,
+  current_incarnation integer not null,
+  heartbeat_interval_seconds real not null,
+  config_revision integer not null default 1,
+  revision bigint not null,
+  primary key (agent_id, instance_id)
+);
+
+create table leases (
+  agent_id text not null,
+  instance_id text not null,
+  client_id text not null,
+  revision bigint not null,
+  state text not null check (state in ('live', 'silent', 'offline')),
+  health text not null,
+  mode text,
+  az text,
+  heartbeats bigint not null,
+  first_heartbeat_at timestamptz not null,
+  last_heartbeat_at timestamptz not null,
+  lease_until timestamptz not null,
+  primary key (agent_id, instance_id)
+);
+
+create table heartbeat_samples (
+  agent_id text not null,
+  instance_id text not null,
+  client_id text not null,
+  received_at timestamptz not null,
+  state text not null,
+  health text not null,
+  facts jsonb not null default '{}'
+);
+create index heartbeat_samples_of_agent on heartbeat_samples (agent_id, received_at);
+
+create table outbox (
+  id bigint generated always as identity primary key,
+  client_id text not null,
+  workflow_id text not null,
+  signal text not null,
+  payload jsonb not null,
+  created_at timestamptz not null default now(),
+  attempts integer not null default 0,
+  last_error text,
+  undeliverable boolean not null default false
+);
+
+create table sweep_runs (
+  name text primary key,
+  last_run_at timestamptz not null
+);
+
+create function announce_system_event() returns trigger language plpgsql as $$
+begin
+  perform pg_notify('system_events', json_build_object('id', new.id::text, 'client_id', new.client_id)::text);
+  return null;
+end $$;
+create trigger announce_system_event after insert on system_events
+  for each row execute function announce_system_event();
+`;
+
+/** Roles belong to the whole database server, so another database's migration may have made them already. */
+const ROLES = `
+do $$
+declare
+  name text;
+begin
+  foreach name in array array['spotkeeper_ingest', 'spotkeeper_api', 'spotkeeper_worker'] loop
+    begin
+      if not exists (select from pg_roles where rolname = name) then
+        execute format('create role %I nologin', name);
+      end if;
+    exception when duplicate_object or unique_violation then
+      raise notice 'role % was made at the same time by another migration', name;
+    end;
+    if not pg_has_role(current_user, name, 'set') then
+      execute format('grant %I to current_user', name);
+    end if;
+    execute format('grant usage on schema public to %I', name);
+  end loop;
+end $$;
+
+grant select on instance_standing to spotkeeper_ingest;
+grant select, insert, update on leases to spotkeeper_ingest;
+grant insert on heartbeat_samples to spotkeeper_ingest;
+grant select, insert, update, delete on outbox to spotkeeper_ingest;
+
+grant select on clients, tokens, agent_identities, agents, instances, replica_instances, launch_intents,
+  system_events, instance_standing, leases, heartbeat_samples to spotkeeper_api;
+grant insert, update on clients, tokens, agent_identities to spotkeeper_api;
+grant insert on outbox to spotkeeper_api;
+
+grant select on clients, agent_identities, agents, instances, replica_instances, launch_intents, system_events,
+  instance_standing, leases, outbox, sweep_runs to spotkeeper_worker;
+grant insert, update on agents, instances, replica_instances, launch_intents, instance_standing, sweep_runs
+  to spotkeeper_worker;
+grant insert on system_events to spotkeeper_worker;
+grant update on leases to spotkeeper_worker;
+grant insert, update, delete on outbox to spotkeeper_worker;
+`;
+
+/** Each request's transaction names its client; the row policies show it nothing else. */
+const ROW_SECURITY = `
+create function request_client() returns text language sql stable as
+  $$ select current_setting('spotkeeper.client_id', true) $$;
+create function request_is_admin() returns boolean language sql stable as
+  $$ select coalesce(current_setting('spotkeeper.scope', true), '') = 'admin' $$;
+create function request_token_hash() returns bytea language sql stable as
+  $$ select decode(nullif(current_setting('spotkeeper.token_hash', true), ''), 'hex') $$;
+
+do $$
+declare
+  name text;
+begin
+  foreach name in array array['clients', 'tokens', 'agent_identities', 'agents', 'instances', 'replica_instances',
+    'launch_intents', 'system_events', 'instance_standing', 'leases', 'heartbeat_samples', 'outbox'] loop
+    execute format('alter table %I enable row level security', name);
+    execute format('alter table %I force row level security', name);
+    execute format('create policy all_for_worker on %I to spotkeeper_worker using (true) with check (true)', name);
+  end loop;
+  foreach name in array array['agent_identities', 'agents', 'instances', 'replica_instances', 'launch_intents',
+    'system_events', 'instance_standing', 'leases', 'heartbeat_samples', 'outbox'] loop
+    execute format('create policy own_client on %I to spotkeeper_api using (client_id = request_client())
+      with check (client_id = request_client())', name);
+  end loop;
+  foreach name in array array['instance_standing', 'leases', 'heartbeat_samples', 'outbox'] loop
+    execute format('create policy all_for_ingest on %I to spotkeeper_ingest using (true) with check (true)', name);
+  end loop;
+end $$;
+
+create policy own_client on clients to spotkeeper_api
+  using (id = request_client() or request_is_admin()) with check (request_is_admin());
+-- A token may be looked up by whoever holds it: its hash is named before its client is known.
+create policy own_client on tokens to spotkeeper_api
+  using (client_id = request_client() or token_hash = request_token_hash() or request_is_admin())
+  with check (client_id = request_client() or request_is_admin());
+-- So may a launch, whose id is the credential of the instance that it made.
+create policy by_launch_id on launch_intents for select to spotkeeper_api
+  using (launch_id = nullif(current_setting('spotkeeper.launch_id', true), ''));
+`;
+
+export async function up(db: Kysely<unknown>): Promise<void> {
+  for (const part of [TABLES, ROLES, ROW_SECURITY]) await sql.raw(part).execute(db);
+}

@@ -1,0 +1,238 @@
+/**
+ * The tables as Kysely sees them, and who writes each (the migrations' grants hold them to it):
+ *
+ * - the API:                 clients, tokens, agent_identities
+ * - the heartbeat intake:    leases (all but `state = 'silent'`), heartbeat_samples, outbox
+ * - the workflows' activities: agents, instances, replica_instances, launch_intents, instance_standing, system_events
+ * - the lease sweep:         leases (`state = 'silent'`, and `lease_until` after a gap of its own), sweep_runs
+ *
+ * The outbox is a queue: whoever has news adds a row in the transaction that makes it true, and whoever is alive
+ * delivers it.
+ */
+import type { ColumnType, Generated, JSONColumnType } from 'kysely';
+import type {
+  AgentStatus,
+  Health,
+  InstanceRole,
+  InstanceStatus,
+  PurchaseOption,
+  ReplicaStatus,
+} from '../contracts/states';
+
+type Timestamp = ColumnType<Date, Date | string, Date | string>;
+type BigInteger = ColumnType<string, string | number | bigint, string | number | bigint>;
+type Json = JSONColumnType<Record<string, unknown>, string, string>;
+type WithDefault<T> =
+  T extends ColumnType<infer S, infer I, infer U> ? ColumnType<S, I | undefined, U> : Generated<T>;
+
+export type TokenKind = 'admin' | 'client' | 'user' | 'agent';
+
+export interface ClientsTable {
+  id: string;
+  name: string;
+  policy: WithDefault<Json>;
+  created_at: WithDefault<Timestamp>;
+}
+
+export interface TokensTable {
+  id: Generated<string>;
+  token_hash: Buffer;
+  kind: TokenKind;
+  client_id: string | null;
+  can_act: Generated<boolean>;
+  agent_id: string | null;
+  instance_id: string | null;
+  incarnation: number | null;
+  label: string | null;
+  created_at: WithDefault<Timestamp>;
+  revoked_at: Timestamp | null;
+}
+
+export interface AgentIdentitiesTable {
+  agent_id: string;
+  client_id: string;
+  logical_agent_id: string;
+  generation: Generated<number>;
+  created_at: WithDefault<Timestamp>;
+}
+
+export interface AgentsTable {
+  id: string;
+  client_id: string;
+  logical_agent_id: string;
+  status: AgentStatus;
+  health: Health;
+  incarnation: number;
+  primary_instance_id: string | null;
+  no_primary_reason: string | null;
+  instance_type: string | null;
+  mode: PurchaseOption | null;
+  az: string | null;
+  region: string | null;
+  account_id: string | null;
+  auto_terminate_enabled: Generated<boolean>;
+  auto_switch_enabled: Generated<boolean>;
+  terminate_wait_seconds: number;
+  keep_alive_until: Timestamp | null;
+  active_switch: string | null;
+  /** The workflow's own count of its publications; a lower one never overwrites a higher. */
+  revision: BigInteger;
+  created_at: WithDefault<Timestamp>;
+  updated_at: WithDefault<Timestamp>;
+  deleted_at: Timestamp | null;
+}
+
+export interface InstancesTable {
+  client_id: string;
+  id: string;
+  agent_id: string;
+  instance_type: string;
+  az: string;
+  region: string;
+  account_id: string;
+  mode: PurchaseOption;
+  ami_id: string | null;
+  hostname: string | null;
+  private_ip: string | null;
+  public_ip: string | null;
+  agent_version: string | null;
+  instance_status: InstanceStatus;
+  incarnation: number | null;
+  launch_id: string | null;
+  registered_at: Timestamp | null;
+  zombie_since: Timestamp | null;
+  termination_attempted_at: Timestamp | null;
+  /** True only on EC2's own word. */
+  termination_confirmed: Generated<boolean>;
+  terminated_at: Timestamp | null;
+  created_at: WithDefault<Timestamp>;
+  updated_at: WithDefault<Timestamp>;
+}
+
+export interface ReplicaInstancesTable {
+  id: Generated<string>;
+  client_id: string;
+  agent_id: string;
+  instance_id: string | null;
+  replica_type: 'manual' | 'automatic';
+  instance_status: ReplicaStatus;
+  sync_status: string | null;
+  sync_latency_ms: number | null;
+  state_transfer_progress: string | null;
+  created_at: WithDefault<Timestamp>;
+  ready_at: Timestamp | null;
+  promoted_at: Timestamp | null;
+  termination_attempted_at: Timestamp | null;
+  termination_confirmed: Generated<boolean>;
+  terminated_at: Timestamp | null;
+  updated_at: WithDefault<Timestamp>;
+}
+
+export interface LaunchIntentsTable {
+  launch_id: string;
+  client_id: string;
+  agent_id: string;
+  logical_agent_id: string;
+  switch_number: number;
+  attempt: number;
+  account_id: string;
+  region: string;
+  instance_type: string;
+  az: string;
+  mode: PurchaseOption;
+  image_id: string;
+  client_token: string;
+  outcome: Generated<'pending' | 'launched' | 'no_capacity' | 'failed'>;
+  instance_id: string | null;
+  error: string | null;
+  created_at: WithDefault<Timestamp>;
+  updated_at: WithDefault<Timestamp>;
+}
+
+export interface SystemEventsTable {
+  id: ColumnType<string, never, never>;
+  /** Deterministic, so that a repeated activity adds nothing. */
+  event_key: string;
+  client_id: string;
+  agent_id: string | null;
+  instance_id: string | null;
+  event_type: string;
+  severity: 'info' | 'warning' | 'critical';
+  message: string;
+  details: WithDefault<Json>;
+  created_at: WithDefault<Timestamp>;
+}
+
+/** What the intake must know to answer a heartbeat. */
+export interface InstanceStandingTable {
+  agent_id: string;
+  instance_id: string;
+  client_id: string;
+  role: InstanceRole;
+  /** The instance's own incarnation; for a candidate the one reserved for it. */
+  incarnation: number;
+  /** The agent's newest committed incarnation. */
+  current_incarnation: number;
+  heartbeat_interval_seconds: number;
+  config_revision: Generated<number>;
+  revision: BigInteger;
+}
+
+export interface LeasesTable {
+  agent_id: string;
+  instance_id: string;
+  client_id: string;
+  /** Rises with every change of the row, whoever makes it. */
+  revision: BigInteger;
+  state: 'live' | 'silent' | 'offline';
+  health: Health;
+  mode: PurchaseOption | null;
+  az: string | null;
+  heartbeats: BigInteger;
+  first_heartbeat_at: Timestamp;
+  last_heartbeat_at: Timestamp;
+  lease_until: Timestamp;
+}
+
+export interface HeartbeatSamplesTable {
+  agent_id: string;
+  instance_id: string;
+  client_id: string;
+  received_at: Timestamp;
+  state: string;
+  health: Health;
+  facts: WithDefault<Json>;
+}
+
+export interface OutboxTable {
+  id: ColumnType<string, never, never>;
+  client_id: string;
+  workflow_id: string;
+  signal: string;
+  payload: Json;
+  created_at: WithDefault<Timestamp>;
+  attempts: Generated<number>;
+  last_error: string | null;
+  undeliverable: Generated<boolean>;
+}
+
+export interface SweepRunsTable {
+  name: string;
+  last_run_at: Timestamp;
+}
+
+export interface Database {
+  clients: ClientsTable;
+  tokens: TokensTable;
+  agent_identities: AgentIdentitiesTable;
+  agents: AgentsTable;
+  instances: InstancesTable;
+  replica_instances: ReplicaInstancesTable;
+  launch_intents: LaunchIntentsTable;
+  system_events: SystemEventsTable;
+  instance_standing: InstanceStandingTable;
+  leases: LeasesTable;
+  heartbeat_samples: HeartbeatSamplesTable;
+  outbox: OutboxTable;
+  sweep_runs: SweepRunsTable;
+}
