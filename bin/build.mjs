@@ -1,7 +1,17 @@
 // Turns the TypeScript of every room into dist/, file by file, and prebuilds the workflow bundle that the workers
-// load. A stamp over the sources' contents makes a second call free, so every start and test run may call it.
+// load. A stamp over the sources' contents makes a second call free, so every start and test run may call it. What is
+// built takes the place of dist/ in one rename, so that processes which start meanwhile find a whole one.
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync, existsSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -46,46 +56,66 @@ function fingerprint(files) {
   return hash.digest('hex');
 }
 
+function swapIn(built, work) {
+  const old = path.join(work, 'old');
+  for (let attempt = 1; ; attempt++) {
+    if (existsSync(dist)) renameSync(dist, `${old}-${attempt}`);
+    try {
+      renameSync(built, dist);
+      return;
+    } catch (error) {
+      // Another build put its own there between the two renames.
+      if (!['ENOTEMPTY', 'EEXIST'].includes(error.code) || attempt === 5) throw error;
+    }
+  }
+}
+
 /** Builds dist/ if a source changed since the last build. Returns whether it built. */
 export async function build() {
   const files = sources();
   const stamp = fingerprint(files);
   if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return false;
+  const cache = path.join(root, 'node_modules', '.cache', 'spotkeeper');
+  mkdirSync(cache, { recursive: true });
+  const work = mkdtempSync(path.join(cache, 'build-'));
+  try {
+    const built = path.join(work, 'dist');
+    mkdirSync(built);
+    await compile(files, built);
+    writeFileSync(path.join(built, 'build.stamp'), stamp);
+    swapIn(built, work);
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+  return true;
+}
+
+async function compile(files, target) {
   const require = createRequire(import.meta.url);
   const esbuild = require('esbuild');
-  rmSync(dist, { recursive: true, force: true });
-  mkdirSync(dist, { recursive: true });
-  await esbuild.build({
-    entryPoints: files,
-    outdir: dist,
-    outbase: root,
+  const common = {
+    absWorkingDir: root,
     format: 'cjs',
     platform: 'node',
     target: 'node20',
     sourcemap: true,
     logLevel: 'warning',
-  });
+  };
+  await esbuild.build({ ...common, entryPoints: files, outdir: target, outbase: root });
   const agentEntry = path.join(root, 'agent', 'main.ts');
   if (existsSync(agentEntry)) {
-    await esbuild.build({
-      entryPoints: [agentEntry],
-      outfile: path.join(dist, 'spot-agent.js'),
-      bundle: true,
-      format: 'cjs',
-      platform: 'node',
-      target: 'node20',
-      sourcemap: true,
-      logLevel: 'warning',
-    });
+    const outfile = path.join(target, 'spot-agent.js');
+    await esbuild.build({ ...common, entryPoints: [agentEntry], outfile, bundle: true });
   }
-  const { bundleWorkflowCode } = require('@temporalio/worker');
-  const { code } = await bundleWorkflowCode({
-    workflowsPath: path.join(root, 'workflows', 'index.ts'),
-    logger: { trace() {}, debug() {}, info() {}, warn: console.warn, error: console.error, log() {} },
-  });
-  writeFileSync(path.join(dist, 'workflow-bundle.js'), code);
-  writeFileSync(stampFile, stamp);
-  return true;
+  const workflowsPath = path.join(root, 'workflows', 'index.ts');
+  if (existsSync(workflowsPath)) {
+    const { bundleWorkflowCode } = require('@temporalio/worker');
+    const { code } = await bundleWorkflowCode({
+      workflowsPath,
+      logger: { trace() {}, debug() {}, info() {}, warn: console.warn, error: console.error, log() {} },
+    });
+    writeFileSync(path.join(target, 'workflow-bundle.js'), code);
+  }
 }
 
 if (process.argv[1] && pathToFileURL(process.argv[1]).href === import.meta.url) await build();
