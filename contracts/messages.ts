@@ -41,6 +41,8 @@ export interface AgentPolicy {
   candidateDeadlineSeconds: number;
   /** How long a whole switch may take. */
   switchDeadlineSeconds: number;
+  /** The least time between two attempts to terminate one instance, and between two recoveries of one agent. */
+  retrySeconds: number;
 }
 
 /** What is known of the machine an agent reports from. Null is unknown. */
@@ -128,16 +130,19 @@ export interface RebalanceRecommendation {
 
 /** What an agent's children tell it. */
 export type ChildReport =
-  | { kind: 'cutOverRequested'; switchNumber: number; instanceId: string }
-  | { kind: 'instanceLaunched'; switchNumber: number; instanceId: string; pool: Pool }
+  | { kind: 'poolRefused'; switchNumber: number; pool: Pool; message: string }
+  | { kind: 'instanceLaunched'; switchNumber: number; launchId: string; instanceId: string; pool: Pool }
+  /** The launch won't be used: whatever came of it is to be retired at once. */
   | {
-      kind: 'switchEnded';
+      kind: 'launchAbandoned';
       switchNumber: number;
-      outcome: SwitchOutcome;
+      launchId: string;
+      instanceId: string | null;
       message: string;
-      /** Launched and not needed: to be retired at once. */
-      abandonedInstanceIds: string[];
     }
+  | { kind: 'cutOverRequested'; switchNumber: number; instanceId: string }
+  | { kind: 'needsOperator'; switchNumber: number; message: string }
+  | { kind: 'switchEnded'; switchNumber: number; outcome: SwitchOutcome; message: string }
   | { kind: 'retirementEnded'; instanceId: string; outcome: RetirementOutcome };
 
 export type SwitchOutcome = 'completed' | 'failed' | 'cancelled';
@@ -191,12 +196,29 @@ export interface SwitchCancel {
   reason: string;
 }
 
+/** A notice as a switch hears it: on the machine it moves from, or on the one it moves to. */
+export interface SwitchNotice {
+  instanceId: string;
+  role: 'primary' | 'candidate';
+  message: string;
+}
+
+/** Reply to the query `switchState`. */
+export interface SwitchStateView {
+  phase: 'choosing' | 'launching' | 'awaiting_candidate' | 'cutting_over' | 'ended';
+  priority: SwitchPriority;
+  attempts: { pool: Pool; launchId: string; instanceId: string | null; result: string }[];
+  outcome: SwitchOutcome | null;
+  message: string;
+}
+
 export interface RetirementInput {
   clientId: string;
   agentId: string;
   instanceId: string;
   accountId: string;
   region: string;
+  retrySeconds: number;
   reason: 'superseded' | 'abandoned_launch';
   /** When the instance became a zombie; the wait counts from here. */
   markedAt: string;

@@ -7,6 +7,7 @@ export const DEFAULT_POLICY: AgentPolicy = {
   orphanAfterSeconds: 5 * 60,
   candidateDeadlineSeconds: 5 * 60,
   switchDeadlineSeconds: 20 * 60,
+  retrySeconds: 5 * 60,
 };
 
 /** A lease lasts three heartbeats. */

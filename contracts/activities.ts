@@ -1,0 +1,160 @@
+/** The activities as workflows see them: one plain JSON object in, plain JSON out. */
+import type { AgentPolicy, InstanceFacts } from './messages';
+import type {
+  AgentStatus,
+  Health,
+  InstanceRole,
+  InstanceStatus,
+  Pool,
+  PurchaseOption,
+  SwitchPriority,
+} from './states';
+
+/** What an agent's workflow makes known after a change, all of it in one transaction. */
+export interface AgentPublication {
+  clientId: string;
+  agentId: string;
+  logicalAgentId: string;
+  /** Rises with each publication; a lower one than the stored changes nothing of the agent's row. */
+  revision: number;
+  status: AgentStatus;
+  health: Health;
+  incarnation: number;
+  primary: InstanceFacts | null;
+  noPrimaryReason: string | null;
+  keepAliveUntil: string | null;
+  activeSwitch: string | null;
+  policy: AgentPolicy;
+  standings: { instanceId: string; role: InstanceRole; incarnation: number }[];
+  instances: InstanceChange[];
+  events: SystemEvent[];
+}
+
+export interface InstanceChange {
+  facts: InstanceFacts;
+  status: InstanceStatus;
+  incarnation: number | null;
+  launchId: string | null;
+  registeredAt: string | null;
+  zombieSince: string | null;
+}
+
+export interface SystemEvent {
+  eventType: string;
+  severity: 'info' | 'warning' | 'critical';
+  message: string;
+  instanceId: string | null;
+  details: Record<string, unknown>;
+}
+
+export interface CutOver {
+  clientId: string;
+  agentId: string;
+  fromIncarnation: number;
+  toIncarnation: number;
+  fromInstanceId: string | null;
+  to: InstanceFacts;
+  decidedAt: string;
+}
+
+export interface CutOverResult {
+  committed: boolean;
+  reason: string;
+}
+
+/** Local activities of the agent's workflow. */
+export interface BookActivities {
+  publishAgent(publication: AgentPublication): Promise<void>;
+  /** Makes the candidate the primary if the agent is still at `fromIncarnation`; a repeat reports the same result. */
+  commitCutOver(cutOver: CutOver): Promise<CutOverResult>;
+}
+
+export interface ChildActivities {
+  /** Whether a workflow is still open, by id. */
+  lookUpWorkflow(request: { workflowId: string }): Promise<{ open: boolean; status: string }>;
+}
+
+export interface SwitchPlanRequest {
+  clientId: string;
+  agentId: string;
+  from: InstanceFacts;
+  priority: SwitchPriority;
+  targetMode: PurchaseOption | null;
+  targetPool: Pool | null;
+}
+
+export interface SwitchPlan {
+  /** To be tried in this order. */
+  pools: Pool[];
+  imageId: string;
+  reason: string;
+}
+
+export interface LaunchRequest {
+  clientId: string;
+  agentId: string;
+  logicalAgentId: string;
+  accountId: string;
+  region: string;
+  switchNumber: number;
+  /** From 1, over all pools of the switch. */
+  attempt: number;
+  toIncarnation: number;
+  launchId: string;
+  pool: Pool;
+  imageId: string;
+}
+
+export type LaunchResult =
+  | { outcome: 'launched'; instanceId: string }
+  /** The pool has none to give: try the next. */
+  | { outcome: 'no_capacity'; message: string };
+
+export type InstanceSighting = 'running' | 'stopped' | 'gone' | 'unknown';
+
+export interface InstanceAddress {
+  clientId: string;
+  agentId: string;
+  instanceId: string;
+  accountId: string;
+  region: string;
+}
+
+export type TerminationResult =
+  | { outcome: 'requested' }
+  /** It must not be terminated: it is its agent's primary (again). */
+  | { outcome: 'refused'; message: string }
+  /** EC2 did not take the request; another attempt comes later. */
+  | { outcome: 'failed'; message: string };
+
+/** Activities on the queue of one AWS account and region. */
+export interface Ec2Activities {
+  planSwitch(request: SwitchPlanRequest): Promise<SwitchPlan>;
+  /** Writes the launch intent, then launches with a token that makes a repeat harmless. */
+  launchInstance(request: LaunchRequest): Promise<LaunchResult>;
+  /** Asks EC2 what became of an instance. An API error is `unknown`, which is not gone. */
+  lookUpInstance(address: InstanceAddress): Promise<{ sighting: InstanceSighting; message: string }>;
+  terminateInstance(request: InstanceAddress & { reason: string }): Promise<TerminationResult>;
+  /** Fails, to be retried, until EC2 itself calls the instance terminated; then writes that down. */
+  proveTerminated(request: InstanceAddress & { seen: boolean }): Promise<{ message: string }>;
+}
+
+/** Types of the failures that activities throw, named by what happens next. */
+export const failureTypes = {
+  /** AWS refuses for want of permission: a person must act, no retry helps. */
+  notPermitted: 'NotPermitted',
+  /** The request can never succeed as it is. */
+  never: 'Never',
+  /** Try the same again soon. */
+  retry: 'Retry',
+  /** AWS asks for fewer calls: try the same again later. */
+  throttled: 'Throttled',
+  /** EC2 does not call the instance terminated yet. */
+  notTerminatedYet: 'NotTerminatedYet',
+  /** To updates: another switch of the agent runs; its number and workflow id are in the details. */
+  switchRunning: 'SwitchRunning',
+  /** To updates: there is no primary to move. */
+  noPrimary: 'NoPrimary',
+  /** To updates: the request is not of the right form. */
+  invalidRequest: 'InvalidRequest',
+} as const;

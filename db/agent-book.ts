@@ -1,0 +1,173 @@
+/** What agents' workflows make known, and the one conditional update that changes who is primary. */
+import { sql } from 'kysely';
+import type { AgentPublication, CutOver, CutOverResult } from '../contracts/activities';
+import type { Db } from './connect';
+import { writeInstance } from './instances';
+import { writeEvents } from './system-events';
+
+/** One transaction; a publication older than what is stored changes the agent's row and standings no more. */
+export async function publishAgent(db: Db, publication: AgentPublication): Promise<void> {
+  const { clientId, agentId, revision } = publication;
+  await db.transaction().execute(async (transaction) => {
+    if (await writeAgent(transaction, publication)) await writeStandings(transaction, publication);
+    for (const change of publication.instances) await writeInstance(transaction, clientId, agentId, change);
+    const events = publication.events.map((event, index) => ({
+      ...event,
+      key: `${agentId}:${revision}:${index}`,
+    }));
+    await writeEvents(transaction, clientId, agentId, events);
+  });
+}
+
+async function writeAgent(db: Db, publication: AgentPublication): Promise<boolean> {
+  const { primary } = publication;
+  const row = {
+    status: publication.status,
+    health: publication.health,
+    incarnation: publication.incarnation,
+    primary_instance_id: primary?.instanceId ?? null,
+    no_primary_reason: publication.noPrimaryReason,
+    instance_type: primary?.instanceType ?? null,
+    mode: primary?.mode ?? null,
+    az: primary?.zone ?? null,
+    region: primary?.region ?? null,
+    account_id: primary?.accountId ?? null,
+    terminate_wait_seconds: Math.ceil(publication.policy.terminateWaitSeconds),
+    keep_alive_until: publication.keepAliveUntil,
+    active_switch: publication.activeSwitch,
+    revision: publication.revision,
+  };
+  const written = await db
+    .insertInto('agents')
+    .values({
+      id: publication.agentId,
+      client_id: publication.clientId,
+      logical_agent_id: publication.logicalAgentId,
+      ...row,
+    })
+    .onConflict((conflict) =>
+      conflict
+        .column('id')
+        .doUpdateSet({ ...row, updated_at: sql`now()` })
+        .whereRef('agents.revision', '<', sql.ref('excluded.revision')),
+    )
+    .returning('id')
+    .executeTakeFirst();
+  return written !== undefined;
+}
+
+async function writeStandings(db: Db, publication: AgentPublication): Promise<void> {
+  const { clientId, agentId, incarnation, policy, revision } = publication;
+  if (publication.standings.length === 0) return;
+  await db
+    .insertInto('instance_standing')
+    .values(
+      publication.standings.map((standing) => ({
+        agent_id: agentId,
+        instance_id: standing.instanceId,
+        client_id: clientId,
+        role: standing.role,
+        incarnation: standing.incarnation,
+        current_incarnation: incarnation,
+        heartbeat_interval_seconds: policy.heartbeatIntervalSeconds,
+        revision,
+      })),
+    )
+    .onConflict((conflict) =>
+      conflict.columns(['agent_id', 'instance_id']).doUpdateSet((eb) => ({
+        role: eb.ref('excluded.role'),
+        incarnation: eb.ref('excluded.incarnation'),
+        current_incarnation: eb.ref('excluded.current_incarnation'),
+        heartbeat_interval_seconds: eb.ref('excluded.heartbeat_interval_seconds'),
+        revision: eb.ref('excluded.revision'),
+      })),
+    )
+    .execute();
+}
+
+/**
+ * Makes `to` the primary if the agent is still at `fromIncarnation`, and the former primary a zombie, in one
+ * transaction. A repeat of a committed one says committed again.
+ */
+export async function commitCutOver(db: Db, cutOver: CutOver): Promise<CutOverResult> {
+  const { clientId, agentId, toIncarnation, to } = cutOver;
+  return db.transaction().execute(async (transaction) => {
+    const moved = await transaction
+      .updateTable('agents')
+      .set({
+        incarnation: toIncarnation,
+        primary_instance_id: to.instanceId,
+        no_primary_reason: null,
+        instance_type: to.instanceType,
+        mode: to.mode,
+        az: to.zone,
+        region: to.region,
+        account_id: to.accountId,
+        updated_at: sql`now()`,
+      })
+      .where('id', '=', agentId)
+      .where('incarnation', '=', cutOver.fromIncarnation)
+      .returning('id')
+      .executeTakeFirst();
+    if (!moved) return afterTheFact(transaction, cutOver);
+    await transaction
+      .updateTable('instance_standing')
+      .set({
+        role: sql`case when instance_id = ${to.instanceId} then 'primary'
+          when role = 'primary' then 'superseded' else role end`,
+        current_incarnation: toIncarnation,
+      })
+      .where('agent_id', '=', agentId)
+      .execute();
+    await writeInstance(transaction, clientId, agentId, {
+      facts: to,
+      status: 'primary',
+      incarnation: toIncarnation,
+      launchId: null,
+      registeredAt: null,
+      zombieSince: null,
+    });
+    if (cutOver.fromInstanceId)
+      await markZombie(transaction, clientId, cutOver.fromInstanceId, cutOver.decidedAt);
+    await writeEvents(transaction, clientId, agentId, [
+      {
+        key: `${agentId}:cut-over:${toIncarnation}`,
+        eventType: 'cut_over',
+        severity: 'info',
+        instanceId: to.instanceId,
+        message: `Incarnation ${toIncarnation} is ${to.instanceId} (${to.instanceType} ${to.mode} in ${to.zone})${cutOver.fromInstanceId ? `, in place of ${cutOver.fromInstanceId}` : ''}.`,
+        details: {
+          incarnation: toIncarnation,
+          from_instance_id: cutOver.fromInstanceId,
+          to_instance_id: to.instanceId,
+        },
+      },
+    ]);
+    return { committed: true, reason: 'committed' };
+  });
+}
+
+async function afterTheFact(db: Db, cutOver: CutOver): Promise<CutOverResult> {
+  const now = await db
+    .selectFrom('agents')
+    .select(['incarnation', 'primary_instance_id'])
+    .where('id', '=', cutOver.agentId)
+    .executeTakeFirst();
+  if (now?.incarnation === cutOver.toIncarnation && now.primary_instance_id === cutOver.to.instanceId) {
+    return { committed: true, reason: 'committed before' };
+  }
+  const reason = now
+    ? `the agent is at incarnation ${now.incarnation} on ${now.primary_instance_id}, not ${cutOver.fromIncarnation}`
+    : `agent ${cutOver.agentId} is not in the books`;
+  return { committed: false, reason };
+}
+
+async function markZombie(db: Db, clientId: string, instanceId: string, since: string): Promise<void> {
+  await db
+    .updateTable('instances')
+    .set({ instance_status: 'zombie', zombie_since: since, updated_at: sql`now()` })
+    .where('client_id', '=', clientId)
+    .where('id', '=', instanceId)
+    .where('instance_status', 'in', ['launching', 'running', 'primary'])
+    .execute();
+}

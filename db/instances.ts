@@ -1,0 +1,101 @@
+/** The book of instances. A row's status never goes back, whoever writes late. */
+import { sql } from 'kysely';
+import type { InstanceChange } from '../contracts/activities';
+import { INSTANCE_STATUSES } from '../contracts/states';
+import type { Db } from './connect';
+
+/** The SQL array of statuses in the order of an instance's life. */
+const LIFE = sql.raw(`array[${INSTANCE_STATUSES.map((status) => `'${status}'`).join(', ')}]`);
+
+export async function writeInstance(
+  db: Db,
+  clientId: string,
+  agentId: string,
+  change: InstanceChange,
+): Promise<void> {
+  const { facts } = change;
+  await db
+    .insertInto('instances')
+    .values({
+      client_id: clientId,
+      id: facts.instanceId,
+      agent_id: agentId,
+      instance_type: facts.instanceType,
+      az: facts.zone,
+      region: facts.region,
+      account_id: facts.accountId,
+      mode: facts.mode,
+      ami_id: facts.imageId,
+      hostname: facts.hostname,
+      private_ip: facts.privateIp,
+      public_ip: facts.publicIp,
+      agent_version: facts.agentVersion,
+      instance_status: change.status,
+      incarnation: change.incarnation,
+      launch_id: change.launchId,
+      registered_at: change.registeredAt,
+      zombie_since: change.zombieSince,
+    })
+    .onConflict((conflict) =>
+      conflict.columns(['client_id', 'id']).doUpdateSet((eb) => ({
+        instance_type: eb.ref('excluded.instance_type'),
+        az: eb.ref('excluded.az'),
+        region: eb.ref('excluded.region'),
+        mode: eb.ref('excluded.mode'),
+        ami_id: sql`coalesce(excluded.ami_id, instances.ami_id)`,
+        hostname: sql`coalesce(excluded.hostname, instances.hostname)`,
+        private_ip: sql`coalesce(excluded.private_ip, instances.private_ip)`,
+        public_ip: sql`coalesce(excluded.public_ip, instances.public_ip)`,
+        agent_version: sql`coalesce(excluded.agent_version, instances.agent_version)`,
+        instance_status: sql`case when array_position(${LIFE}, excluded.instance_status)
+          > array_position(${LIFE}, instances.instance_status)
+          then excluded.instance_status else instances.instance_status end`,
+        incarnation: sql`coalesce(excluded.incarnation, instances.incarnation)`,
+        launch_id: sql`coalesce(instances.launch_id, excluded.launch_id)`,
+        registered_at: sql`coalesce(instances.registered_at, excluded.registered_at)`,
+        zombie_since: sql`coalesce(instances.zombie_since, excluded.zombie_since)`,
+        updated_at: sql`now()`,
+      })),
+    )
+    .execute();
+}
+
+/** Notes an attempt to terminate, made or about to be. */
+export async function markTerminationAttempt(db: Db, clientId: string, instanceId: string): Promise<void> {
+  await db
+    .updateTable('instances')
+    .set({
+      instance_status: sql`case when instance_status = 'terminated' then instance_status else 'terminating' end`,
+      termination_attempted_at: sql`now()`,
+      updated_at: sql`now()`,
+    })
+    .where('client_id', '=', clientId)
+    .where('id', '=', instanceId)
+    .execute();
+}
+
+/** Only on EC2's own word. */
+export async function confirmTerminated(db: Db, clientId: string, instanceId: string): Promise<void> {
+  await db
+    .updateTable('instances')
+    .set({
+      instance_status: 'terminated',
+      termination_confirmed: true,
+      terminated_at: sql`coalesce(terminated_at, now())`,
+      updated_at: sql`now()`,
+    })
+    .where('client_id', '=', clientId)
+    .where('id', '=', instanceId)
+    .execute();
+}
+
+/** Whether the books call the instance its agent's primary. */
+export async function isPrimary(db: Db, agentId: string, instanceId: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('agents')
+    .select('id')
+    .where('id', '=', agentId)
+    .where('primary_instance_id', '=', instanceId)
+    .executeTakeFirst();
+  return row !== undefined;
+}

@@ -1,0 +1,33 @@
+/** What happened, for people: `system_events`. A repeated write of the same key adds nothing. */
+import type { SystemEvent } from '../contracts/activities';
+import type { Db } from './connect';
+
+export interface KeyedEvent extends SystemEvent {
+  /** Deterministic: the same happening has the same key at every attempt to write it. */
+  key: string;
+}
+
+export async function writeEvents(
+  db: Db,
+  clientId: string,
+  agentId: string,
+  events: readonly KeyedEvent[],
+): Promise<void> {
+  if (events.length === 0) return;
+  await db
+    .insertInto('system_events')
+    .values(
+      events.map((event) => ({
+        event_key: event.key,
+        client_id: clientId,
+        agent_id: agentId,
+        instance_id: event.instanceId,
+        event_type: event.eventType,
+        severity: event.severity,
+        message: event.message,
+        details: JSON.stringify(event.details),
+      })),
+    )
+    .onConflict((conflict) => conflict.column('event_key').doNothing())
+    .execute();
+}

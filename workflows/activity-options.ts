@@ -1,0 +1,59 @@
+/** How long activities may take, and how they are retried. */
+import { TimeoutType } from '@temporalio/common';
+import {
+  ActivityFailure,
+  type ActivityOptions,
+  proxyActivities,
+  proxyLocalActivities,
+  TimeoutFailure,
+} from '@temporalio/workflow';
+import type { BookActivities, ChildActivities, Ec2Activities } from '../contracts/activities';
+import { failureTypes } from '../contracts/activities';
+import { ec2TaskQueue } from '../contracts/ids';
+
+/** Database work inside the workflow task: a few milliseconds when all is well, retried for as long as it isn't. */
+export const books = proxyLocalActivities<BookActivities>({
+  startToCloseTimeout: '10 s',
+  localRetryThreshold: '5 s',
+  retry: { initialInterval: '100 ms', maximumInterval: '10 s' },
+});
+
+export const children = proxyActivities<ChildActivities>({
+  startToCloseTimeout: '10 s',
+  retry: { initialInterval: '1 s', maximumInterval: '30 s' },
+});
+
+/** An EC2 step, on the queue of the workers that hold the account's credentials. */
+export function ec2Activities(
+  accountId: string,
+  region: string,
+  overrides: ActivityOptions = {},
+): Ec2Activities {
+  return proxyActivities<Ec2Activities>({
+    taskQueue: ec2TaskQueue(accountId, region),
+    scheduleToStartTimeout: '2 min',
+    startToCloseTimeout: '1 min',
+    // Activities beat every second or so, and a killed worker's step goes to another within this.
+    heartbeatTimeout: '6 s',
+    retry: {
+      initialInterval: '500 ms',
+      backoffCoefficient: 2,
+      maximumInterval: '20 s',
+      nonRetryableErrorTypes: [failureTypes.notPermitted, failureTypes.never],
+    },
+    ...overrides,
+  });
+}
+
+/** Whether a step failed only because no worker of its account took it. */
+export function noWorkerTookIt(error: unknown): error is ActivityFailure {
+  return (
+    error instanceof ActivityFailure &&
+    error.cause instanceof TimeoutFailure &&
+    error.cause.timeoutType === TimeoutType.SCHEDULE_TO_START
+  );
+}
+
+export function noWorkerSentence(accountId: string, region: string): string {
+  return `No worker serves AWS account ${accountId} in ${region} (task queue ${ec2TaskQueue(accountId, region)}): start one with AWS_ACCOUNT_ID=${accountId} and AWS_REGIONS=${region}.`;
+}

@@ -1,0 +1,156 @@
+/** Heartbeats, silence, goodbyes and keep-alives: how the agent's status follows what is heard of its primary. */
+import type { InstanceSighting } from '../contracts/activities';
+import type { GoneOffline, HeartbeatLost, HeartbeatNews, InstanceFacts } from '../contracts/messages';
+import { signalNames } from '../contracts/messages';
+import type { AgentStatus } from '../contracts/states';
+import { type Draft, orphanDeadlineMs } from './agent-state';
+import { primaryIsGone } from './agent-switching';
+
+export function heartbeat(draft: Draft, news: HeartbeatNews): void {
+  const { state } = draft;
+  if (!isNewer(draft, news)) return;
+  if (state.candidate?.facts.instanceId === news.instanceId) return candidateBeat(draft, news);
+  if (state.primary?.instanceId !== news.instanceId) return;
+  state.heartbeatsSeen += 1;
+  state.lastHeartbeatMs = Date.parse(news.receivedAt);
+  if (state.status !== 'online') {
+    const before = state.status;
+    becomes(draft, 'online');
+    state.silentSinceMs = null;
+    draft.record({
+      eventType: 'agent_online',
+      severity: 'info',
+      instanceId: news.instanceId,
+      message: `Agent ${state.logicalAgentId} is heard again; it was ${before}.`,
+    });
+  }
+  if (state.health !== news.health) {
+    state.health = news.health;
+    draft.touch();
+  }
+}
+
+function candidateBeat(draft: Draft, news: HeartbeatNews): void {
+  const { candidate, activeSwitch } = draft.state;
+  if (!candidate || !activeSwitch) return;
+  const healthy = news.health === 'healthy';
+  if (candidate.healthy === healthy) return;
+  candidate.healthy = healthy;
+  draft.effect({
+    kind: 'signalSwitch',
+    workflowId: activeSwitch.workflowId,
+    signal: signalNames.candidateRegistered,
+    payload: { instanceId: news.instanceId, launchId: candidate.launchId, healthy },
+  });
+}
+
+/** The lease ran out. That alone is not death: EC2 is asked, and until it answers the status stays as it was. */
+export function heartbeatLost(draft: Draft, lost: HeartbeatLost): void {
+  const { state } = draft;
+  if (!isNewer(draft, lost) || state.primary?.instanceId !== lost.instanceId) return;
+  if (state.status !== 'online') return;
+  draft.effect({ kind: 'lookUpInstance', facts: state.primary });
+}
+
+/** EC2's word on an instance whose lease ran out, heard unless the agent spoke up or moved in the meantime. */
+export function instanceSighted(
+  draft: Draft,
+  facts: InstanceFacts,
+  sighting: InstanceSighting,
+  message: string,
+  askedAtMs: number,
+): void {
+  const { state } = draft;
+  if (state.primary?.instanceId !== facts.instanceId) return;
+  if (state.status === 'offline') return;
+  if (sighting === 'gone') return primaryIsGone(draft, message);
+  if ((state.lastHeartbeatMs ?? 0) >= askedAtMs || state.status !== 'online') return;
+  becomes(draft, 'silent');
+  state.silentSinceMs = draft.nowMs;
+  draft.record({
+    eventType: 'agent_silent',
+    severity: 'info',
+    instanceId: facts.instanceId,
+    message: `Agent ${state.logicalAgentId} is silent; EC2 says of ${facts.instanceId}: ${message}`,
+    details: { sighting },
+  });
+}
+
+/** A clean goodbye. From an instance that isn't the primary, unnamed after a move, or in a switch it changes nothing. */
+export function goneOffline(draft: Draft, goodbye: GoneOffline): void {
+  const { state } = draft;
+  if (goodbye.instanceId !== null && !isNewer(draft, { ...goodbye, instanceId: goodbye.instanceId })) return;
+  const fromPrimary = state.primary !== null && goodbye.instanceId === state.primary.instanceId;
+  const onlyOneEver = goodbye.instanceId === null && state.incarnation <= 1 && state.candidate === null;
+  const noticed = state.primary !== null && state.notices[state.primary.instanceId] !== undefined;
+  const obeyed =
+    (fromPrimary || onlyOneEver) && state.activeSwitch === null && !noticed && state.primary !== null;
+  if (obeyed && state.status === 'offline') return;
+  if (obeyed) {
+    becomes(draft, 'offline');
+    state.silentSinceMs = null;
+  }
+  draft.record({
+    eventType: obeyed ? 'agent_offline' : 'offline_not_obeyed',
+    severity: 'info',
+    instanceId: goodbye.instanceId,
+    message: obeyed
+      ? `Agent ${state.logicalAgentId} was shut down cleanly.`
+      : `A goodbye from ${goodbye.instanceId ?? 'an unnamed instance'} was recorded and changes nothing: ${state.activeSwitch ? `switch ${state.activeSwitch.switchNumber} runs` : 'it is not the primary, or was given notice'}.`,
+  });
+}
+
+export const KEEP_ALIVE_DEFAULT_MINUTES = 60;
+
+/** Suspends the silence timers and lifts `orphaned`; of two keep-alives the later end wins. */
+export function keepAlive(draft: Draft, minutes: number): void {
+  const { state } = draft;
+  const until = draft.nowMs + minutes * 60_000;
+  state.keepAliveUntilMs = Math.max(state.keepAliveUntilMs ?? 0, until);
+  if (state.status === 'orphaned') becomes(draft, 'silent');
+  draft.record({
+    eventType: 'keep_alive',
+    severity: 'info',
+    message: `Agent ${state.logicalAgentId} is kept alive until ${new Date(state.keepAliveUntilMs).toISOString()}.`,
+    details: { minutes },
+  });
+}
+
+/** What is due by now. */
+export function livenessTimers(draft: Draft): void {
+  const { state, nowMs } = draft;
+  if (state.keepAliveUntilMs !== null && state.keepAliveUntilMs <= nowMs) {
+    const endedAtMs = state.keepAliveUntilMs;
+    state.keepAliveUntilMs = null;
+    if (state.silentSinceMs !== null) state.silentSinceMs = Math.max(state.silentSinceMs, endedAtMs);
+    draft.record({
+      eventType: 'keep_alive_expired',
+      severity: 'info',
+      message: `The keep-alive of agent ${state.logicalAgentId} has ended.`,
+    });
+  }
+  const orphanAtMs = orphanDeadlineMs(state);
+  if (orphanAtMs === null || orphanAtMs > nowMs || state.primary === null) return;
+  becomes(draft, 'orphaned');
+  // The silence may have outlasted the machine: EC2 is asked once more.
+  draft.effect({ kind: 'lookUpInstance', facts: state.primary });
+  draft.record({
+    eventType: 'agent_orphaned',
+    severity: 'warning',
+    instanceId: state.primary.instanceId,
+    message: `Agent ${state.logicalAgentId} may be stuck: nothing was heard of it for ${Math.round(state.policy.orphanAfterSeconds)} s, and EC2 does not call ${state.primary.instanceId} gone.`,
+  });
+}
+
+function becomes(draft: Draft, status: AgentStatus): void {
+  draft.state.status = status;
+  draft.touch();
+}
+
+/** Upholds A6. */
+function isNewer(draft: Draft, message: { instanceId: string; revision: number }): boolean {
+  const { leaseRevisions } = draft.state;
+  if (message.revision <= (leaseRevisions[message.instanceId] ?? 0)) return false;
+  leaseRevisions[message.instanceId] = message.revision;
+  return true;
+}

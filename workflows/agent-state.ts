@@ -1,0 +1,257 @@
+/**
+ * What an agent's workflow knows, and what it wants done.
+ *
+ * Glossary: the _primary_ is the instance that is the agent now; the _candidate_ is one that a running switch launched
+ * and that would become the next; a _superseded_ instance was one of these and is told to stand down.
+ *
+ * Invariants, cited where the rules uphold them:
+ *   A1  the incarnation rises by one with every cut-over and with every primary that isn't the one before, never else;
+ *   A2  at most one switch runs at a time;
+ *   A3  an instance that was primary or candidate and is no longer is superseded, and never is either again;
+ *   A4  only a committed cut-over, or EC2's word or a clean goodbye of the old one, gives the agent another primary;
+ *   A5  nothing starts retiring before another primary is committed, but launches that were never used;
+ *   A6  what is older than the newest revision seen of the same lease changes nothing.
+ */
+import type { InstanceChange, SystemEvent } from '../contracts/activities';
+import type {
+  AgentPolicy,
+  AgentStateView,
+  InstanceFacts,
+  NoticeAction,
+  RetirementInput,
+  SwitchInput,
+} from '../contracts/messages';
+import { retirementWorkflowId } from '../contracts/ids';
+import type { AgentStatus, Health, Pool, SwitchPriority } from '../contracts/states';
+
+export interface Candidate {
+  facts: InstanceFacts;
+  launchId: string;
+  switchNumber: number;
+  healthy: boolean;
+}
+
+export interface ActiveSwitch {
+  switchNumber: number;
+  workflowId: string;
+  priority: SwitchPriority;
+  reason: string;
+  requestId: string | null;
+  terminateWaitSeconds: number;
+  /** When a switch that hasn't reported its end is asked after. */
+  overdueAtMs: number;
+  launches: { launchId: string; instanceId: string | null; pool: Pool; abandoned: boolean }[];
+}
+
+export interface Retirement {
+  instanceId: string;
+  workflowId: string;
+  overdueAtMs: number;
+}
+
+export interface AgentState {
+  version: 1;
+  clientId: string;
+  agentId: string;
+  logicalAgentId: string;
+  status: AgentStatus;
+  health: Health;
+  incarnation: number;
+  primary: InstanceFacts | null;
+  noPrimaryReason: string | null;
+  /** The newest primary there was: what a recovery replaces. */
+  lastPrimary: InstanceFacts | null;
+  candidate: Candidate | null;
+  superseded: { instanceId: string; incarnation: number }[];
+  activeSwitch: ActiveSwitch | null;
+  switchCount: number;
+  /** The latest requests for a switch, so that a repeated one gets the same answer. */
+  recentRequests: { requestId: string; switchNumber: number }[];
+  /** When a recovery that failed is tried again. */
+  recoverAtMs: number | null;
+  retirements: Retirement[];
+  policy: AgentPolicy;
+  keepAliveUntilMs: number | null;
+  silentSinceMs: number | null;
+  lastHeartbeatMs: number | null;
+  heartbeatsSeen: number;
+  leaseRevisions: Record<string, number>;
+  notices: Record<string, { action: NoticeAction; actionAt: string }>;
+  rejectedMessages: { name: string; reason: string; at: string }[];
+  /** Rises with every change that the books should show. */
+  revision: number;
+}
+
+/** What the workflow has to do in the world after a transition, in this order. */
+export type Effect =
+  | { kind: 'startSwitch'; input: SwitchInput; workflowId: string }
+  | { kind: 'signalSwitch'; workflowId: string; signal: string; payload: unknown }
+  | { kind: 'startRetirement'; input: RetirementInput; workflowId: string }
+  | { kind: 'lookUpInstance'; facts: InstanceFacts }
+  | { kind: 'lookUpChild'; workflowId: string }
+  | {
+      kind: 'commitCutOver';
+      candidate: InstanceFacts;
+      fromInstanceId: string | null;
+      fromIncarnation: number;
+    };
+
+export function initialState(
+  ids: Pick<AgentState, 'clientId' | 'agentId' | 'logicalAgentId'>,
+  policy: AgentPolicy,
+): AgentState {
+  return {
+    version: 1,
+    ...ids,
+    status: 'offline',
+    health: 'healthy',
+    incarnation: 0,
+    primary: null,
+    noPrimaryReason: 'no instance has registered yet',
+    lastPrimary: null,
+    candidate: null,
+    superseded: [],
+    activeSwitch: null,
+    switchCount: 0,
+    recentRequests: [],
+    recoverAtMs: null,
+    retirements: [],
+    policy,
+    keepAliveUntilMs: null,
+    silentSinceMs: null,
+    lastHeartbeatMs: null,
+    heartbeatsSeen: 0,
+    leaseRevisions: {},
+    notices: {},
+    rejectedMessages: [],
+    revision: 0,
+  };
+}
+
+/** One transition in the making: a copy of the state that the rules may change, and what they want done. */
+export class Draft {
+  readonly effects: Effect[] = [];
+  readonly instances: InstanceChange[] = [];
+  readonly events: SystemEvent[] = [];
+  private changed = false;
+
+  constructor(
+    readonly state: AgentState,
+    readonly nowMs: number,
+  ) {}
+
+  get now(): string {
+    return new Date(this.nowMs).toISOString();
+  }
+
+  /** Marks the state as one that the books should show. */
+  touch(): void {
+    if (this.changed) return;
+    this.changed = true;
+    this.state.revision += 1;
+  }
+
+  get publishes(): boolean {
+    return this.changed;
+  }
+
+  record(event: Omit<SystemEvent, 'details' | 'instanceId'> & Partial<SystemEvent>): void {
+    this.events.push({ instanceId: null, details: {}, ...event });
+    this.touch();
+  }
+
+  effect(effect: Effect): void {
+    this.effects.push(effect);
+  }
+
+  /** Upholds A3 and keeps the list short: the oldest machines are long gone. */
+  supersede(instanceId: string, incarnation: number): void {
+    const others = this.state.superseded.filter((one) => one.instanceId !== instanceId);
+    this.state.superseded = [...others, { instanceId, incarnation }].slice(-20);
+    this.touch();
+  }
+
+  retire(
+    facts: Pick<InstanceFacts, 'instanceId' | 'accountId' | 'region'>,
+    reason: RetirementInput['reason'],
+    waitSeconds: number,
+    seen: boolean,
+  ): void {
+    const { state } = this;
+    if (state.retirements.some((one) => one.instanceId === facts.instanceId)) return;
+    const workflowId = retirementWorkflowId(state.clientId, facts.instanceId);
+    const overdueAtMs = this.nowMs + waitSeconds * 1000 + 6 * state.policy.retrySeconds * 1000;
+    state.retirements.push({ instanceId: facts.instanceId, workflowId, overdueAtMs });
+    this.effect({
+      kind: 'startRetirement',
+      workflowId,
+      input: {
+        clientId: state.clientId,
+        agentId: state.agentId,
+        instanceId: facts.instanceId,
+        accountId: facts.accountId,
+        region: facts.region,
+        retrySeconds: state.policy.retrySeconds,
+        reason,
+        markedAt: this.now,
+        waitSeconds,
+        seen,
+      },
+    });
+    this.touch();
+  }
+}
+
+export function isSuperseded(state: AgentState, instanceId: string): boolean {
+  return state.superseded.some((one) => one.instanceId === instanceId);
+}
+
+/** When the state wants to be looked at again without any message; null for never. */
+export function nextDeadlineMs(state: AgentState): number | null {
+  const deadlines = [
+    state.keepAliveUntilMs,
+    orphanDeadlineMs(state),
+    state.recoverAtMs,
+    state.activeSwitch?.overdueAtMs ?? null,
+    ...state.retirements.map((one) => one.overdueAtMs),
+  ].filter((deadline) => deadline !== null);
+  return deadlines.length === 0 ? null : Math.min(...deadlines);
+}
+
+/** Silence counts from the end of a keep-alive, so no deadline runs during one. */
+export function orphanDeadlineMs(state: AgentState): number | null {
+  if (state.status !== 'silent' || state.silentSinceMs === null || state.keepAliveUntilMs !== null)
+    return null;
+  return state.silentSinceMs + state.policy.orphanAfterSeconds * 1000;
+}
+
+export function viewOf(state: AgentState): AgentStateView {
+  const iso = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
+  return {
+    clientId: state.clientId,
+    agentId: state.agentId,
+    logicalAgentId: state.logicalAgentId,
+    status: state.status,
+    health: state.health,
+    incarnation: state.incarnation,
+    primary: state.primary,
+    noPrimaryReason: state.noPrimaryReason,
+    candidate: state.candidate && {
+      instanceId: state.candidate.facts.instanceId,
+      switchNumber: state.candidate.switchNumber,
+      healthy: state.candidate.healthy,
+    },
+    activeSwitch: state.activeSwitch && {
+      switchNumber: state.activeSwitch.switchNumber,
+      workflowId: state.activeSwitch.workflowId,
+      priority: state.activeSwitch.priority,
+      reason: state.activeSwitch.reason,
+    },
+    retirements: state.retirements.map(({ instanceId, workflowId }) => ({ instanceId, workflowId })),
+    keepAliveUntil: iso(state.keepAliveUntilMs),
+    lastHeartbeatAt: iso(state.lastHeartbeatMs),
+    heartbeatsSeen: state.heartbeatsSeen,
+    policy: state.policy,
+    rejectedMessages: state.rejectedMessages,
+  };
+}

@@ -1,0 +1,173 @@
+/** The agent's reducer: state and event in, next state and effects out. Pure; time comes with the event. */
+import type { AgentPublication, CutOverResult, InstanceSighting } from '../contracts/activities';
+import type {
+  ChildReport,
+  GoneOffline,
+  HeartbeatLost,
+  HeartbeatNews,
+  InstanceFacts,
+  RebalanceRecommendation,
+  Registration,
+  RegistrationOutcome,
+  SwitchAccepted,
+  SwitchRequest,
+  TerminationNotice,
+} from '../contracts/messages';
+import {
+  goneOffline,
+  heartbeat,
+  heartbeatLost,
+  instanceSighted,
+  keepAlive,
+  livenessTimers,
+} from './agent-liveness';
+import { register } from './agent-registration';
+import { type AgentState, Draft, type Effect } from './agent-state';
+import { childLookedUp, childReport, cutOverCommitted } from './agent-children';
+import { requestSwitch, switchingTimers, terminationNotice } from './agent-switching';
+
+export type AgentEvent =
+  | { kind: 'heartbeat'; message: HeartbeatNews }
+  | { kind: 'heartbeatLost'; message: HeartbeatLost }
+  | { kind: 'goneOffline'; message: GoneOffline }
+  | { kind: 'keepAlive'; minutes: number }
+  | { kind: 'terminationNotice'; message: TerminationNotice }
+  | { kind: 'rebalanceRecommendation'; message: RebalanceRecommendation }
+  | { kind: 'childReport'; message: ChildReport }
+  | {
+      kind: 'instanceSighted';
+      facts: InstanceFacts;
+      sighting: InstanceSighting;
+      message: string;
+      askedAtMs: number;
+    }
+  | { kind: 'cutOverCommitted'; candidate: InstanceFacts; result: CutOverResult }
+  | { kind: 'childLookedUp'; workflowId: string; open: boolean; status: string }
+  | { kind: 'malformed'; name: string; reason: string }
+  /** Nothing came, but time passed. */
+  | { kind: 'clock' };
+
+export interface Transition<Answer = undefined> {
+  state: AgentState;
+  effects: Effect[];
+  /** What the books should show now, or null if nothing of it changed. */
+  publication: AgentPublication | null;
+  answer: Answer;
+}
+
+export function onEvent(state: AgentState, event: AgentEvent, nowMs: number): Transition {
+  return transition(state, nowMs, (draft) => {
+    apply(draft, event);
+    livenessTimers(draft);
+    switchingTimers(draft);
+    return undefined;
+  });
+}
+
+export function onRegister(
+  state: AgentState,
+  registration: Registration,
+  nowMs: number,
+): Transition<RegistrationOutcome> {
+  return transition(state, nowMs, (draft) => register(draft, registration));
+}
+
+export function onSwitchRequest(
+  state: AgentState,
+  request: SwitchRequest,
+  nowMs: number,
+): Transition<SwitchAccepted> {
+  return transition(state, nowMs, (draft) => requestSwitch(draft, request));
+}
+
+function transition<Answer>(
+  before: AgentState,
+  nowMs: number,
+  rule: (draft: Draft) => Answer,
+): Transition<Answer> {
+  const draft = new Draft(JSON.parse(JSON.stringify(before)) as AgentState, nowMs);
+  const answer = rule(draft);
+  return { state: draft.state, effects: draft.effects, publication: publicationOf(draft), answer };
+}
+
+function apply(draft: Draft, event: AgentEvent): void {
+  switch (event.kind) {
+    case 'heartbeat':
+      return heartbeat(draft, event.message);
+    case 'heartbeatLost':
+      return heartbeatLost(draft, event.message);
+    case 'goneOffline':
+      return goneOffline(draft, event.message);
+    case 'keepAlive':
+      return keepAlive(draft, event.minutes);
+    case 'terminationNotice':
+      return terminationNotice(draft, event.message);
+    case 'rebalanceRecommendation':
+      return draft.record({
+        eventType: 'rebalance_recommendation',
+        severity: 'info',
+        instanceId: event.message.instanceId,
+        message: `EC2 recommends moving away from ${event.message.instanceId}; policy is to wait for a notice.`,
+      });
+    case 'childReport':
+      return childReport(draft, event.message);
+    case 'instanceSighted':
+      return instanceSighted(draft, event.facts, event.sighting, event.message, event.askedAtMs);
+    case 'cutOverCommitted':
+      return cutOverCommitted(draft, event.candidate, event.result);
+    case 'childLookedUp':
+      return childLookedUp(draft, event.workflowId, event.open, event.status);
+    case 'malformed':
+      return reject(draft, event.name, event.reason);
+    case 'clock':
+      return;
+  }
+}
+
+function reject(draft: Draft, name: string, reason: string): void {
+  draft.state.rejectedMessages = [...draft.state.rejectedMessages, { name, reason, at: draft.now }].slice(
+    -10,
+  );
+  draft.record({
+    eventType: 'message_rejected',
+    severity: 'warning',
+    message: `A ${name} message changed nothing: ${reason}.`,
+  });
+}
+
+function publicationOf(draft: Draft): AgentPublication | null {
+  if (!draft.publishes) return null;
+  const { state } = draft;
+  const { candidate, primary } = state;
+  return {
+    clientId: state.clientId,
+    agentId: state.agentId,
+    logicalAgentId: state.logicalAgentId,
+    revision: state.revision,
+    status: state.status,
+    health: state.health,
+    incarnation: state.incarnation,
+    primary,
+    noPrimaryReason: state.noPrimaryReason,
+    keepAliveUntil: state.keepAliveUntilMs === null ? null : new Date(state.keepAliveUntilMs).toISOString(),
+    activeSwitch: state.activeSwitch?.workflowId ?? null,
+    policy: state.policy,
+    standings: [
+      ...(primary
+        ? [{ instanceId: primary.instanceId, role: 'primary' as const, incarnation: state.incarnation }]
+        : []),
+      ...(candidate
+        ? [
+            {
+              instanceId: candidate.facts.instanceId,
+              role: 'candidate' as const,
+              incarnation: state.incarnation + 1,
+            },
+          ]
+        : []),
+      ...state.superseded.map((one) => ({ ...one, role: 'superseded' as const })),
+    ],
+    instances: draft.instances,
+    events: draft.events,
+  };
+}

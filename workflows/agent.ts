@@ -1,0 +1,289 @@
+/** An agent's life, as wiring: messages go into an inbox, the reducer decides, and its effects are carried out here. */
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import {
+  allHandlersFinished,
+  ApplicationFailure,
+  ChildWorkflowCancellationType,
+  condition,
+  continueAsNew,
+  defineQuery,
+  defineSignal,
+  defineUpdate,
+  getExternalWorkflowHandle,
+  log,
+  ParentClosePolicy,
+  setHandler,
+  startChild,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { type AgentPublication, failureTypes } from '../contracts/activities';
+import type {
+  AgentInput,
+  AgentStateView,
+  Registration,
+  RegistrationOutcome,
+  SwitchAccepted,
+  SwitchRequest,
+} from '../contracts/messages';
+import { queryNames, signalNames, updateNames, workflowTypes } from '../contracts/messages';
+import { DEFAULT_POLICY } from '../contracts/policy-defaults';
+import { books, children, ec2Activities, noWorkerSentence, noWorkerTookIt } from './activity-options';
+import { searchAttributesOf } from './agent-search-attributes';
+import { type AgentState, type Effect, initialState, nextDeadlineMs, viewOf } from './agent-state';
+import { repeatedRequest } from './agent-switching';
+import { type AgentEvent, onEvent, onRegister, onSwitchRequest, type Transition } from './agent-transitions';
+import {
+  type Checked,
+  checkChildReport,
+  checkGoneOffline,
+  checkHeartbeat,
+  checkHeartbeatLost,
+  checkKeepAlive,
+  checkRebalanceRecommendation,
+  checkRegistration,
+  checkSwitchRequest,
+  checkTerminationNotice,
+} from './message-checks';
+
+export const registerUpdate = defineUpdate<RegistrationOutcome, [Registration]>(updateNames.register);
+export const requestSwitchUpdate = defineUpdate<SwitchAccepted, [SwitchRequest]>(updateNames.requestSwitch);
+export const agentStateQuery = defineQuery<AgentStateView>(queryNames.agentState);
+
+/** A run this long goes on in a new one, besides when the server suggests it. */
+const HISTORY_LIMIT_EVENTS = 8_000;
+
+export async function agentWorkflow(input: AgentInput): Promise<void> {
+  let state = (input.carried as AgentState | undefined) ?? initialState(input, DEFAULT_POLICY);
+  const inbox: AgentEvent[] = [];
+  /** Transitions made by updates, whose effects and publications the loop carries out. */
+  const decided: Transition<unknown>[] = [];
+  let publishedRevision = state.revision;
+  let lookUps = 0;
+
+  function onSignal<T>(
+    name: string,
+    check: (message: unknown) => Checked<T>,
+    event: (message: T) => AgentEvent,
+  ): void {
+    setHandler(defineSignal<[unknown]>(name), (message: unknown) => {
+      const checked = check(message);
+      inbox.push(checked.ok ? event(checked.message) : { kind: 'malformed', name, reason: checked.reason });
+    });
+  }
+  onSignal(signalNames.heartbeat, checkHeartbeat, (message) => ({ kind: 'heartbeat', message }));
+  onSignal(signalNames.heartbeatLost, checkHeartbeatLost, (message) => ({ kind: 'heartbeatLost', message }));
+  onSignal(signalNames.goneOffline, checkGoneOffline, (message) => ({ kind: 'goneOffline', message }));
+  onSignal(signalNames.keepAlive, checkKeepAlive, (minutes) => ({ kind: 'keepAlive', minutes }));
+  onSignal(signalNames.terminationNotice, checkTerminationNotice, (message) => ({
+    kind: 'terminationNotice',
+    message,
+  }));
+  onSignal(signalNames.rebalanceRecommendation, checkRebalanceRecommendation, (message) => ({
+    kind: 'rebalanceRecommendation',
+    message,
+  }));
+  onSignal(signalNames.childReport, checkChildReport, (message) => ({ kind: 'childReport', message }));
+
+  setHandler(agentStateQuery, () => viewOf(state));
+  setHandler(
+    registerUpdate,
+    async (registration) => {
+      const { answer } = decide(onRegister(state, registration, Date.now()));
+      const { revision } = state;
+      // Answered once the books know the instance, so that its first heartbeat finds its place.
+      await condition(() => publishedRevision >= revision);
+      return answer;
+    },
+    { validator: (registration) => refuseUnless(checkRegistration(registration)) },
+  );
+  setHandler(requestSwitchUpdate, (request) => decide(onSwitchRequest(state, request, Date.now())).answer, {
+    validator: (request) => {
+      refuseUnless(checkSwitchRequest(request));
+      if (repeatedRequest(state, request.requestId)) return;
+      const { activeSwitch } = state;
+      if (activeSwitch) {
+        const { switchNumber, workflowId } = activeSwitch;
+        throw ApplicationFailure.create({
+          type: failureTypes.switchRunning,
+          message: `Switch ${switchNumber} of agent ${state.agentId} is running; wait for it to end.`,
+          details: [{ switchNumber, switchWorkflowId: workflowId }],
+        });
+      }
+      if (state.primary && state.status !== 'offline') return;
+      const why = state.primary ? 'the agent was shut down' : state.noPrimaryReason;
+      throw ApplicationFailure.create({
+        type: failureTypes.noPrimary,
+        message: `Agent ${state.agentId} has nothing running to move: ${why}.`,
+      });
+    },
+  });
+
+  function decide<Answer>(transition: Transition<Answer>): Transition<Answer> {
+    state = transition.state;
+    decided.push(transition);
+    return transition;
+  }
+
+  async function carryOut({ effects, publication }: Transition<unknown>): Promise<void> {
+    // A database that is away must not delay the answer to a notice; but nothing is retired that the books still call
+    // the primary.
+    const [endings, urgent] = partition(effects, (effect) => effect.kind === 'startRetirement');
+    for (const effect of urgent) await carryOutEffect(effect);
+    if (publication) await publish(publication);
+    for (const effect of endings) await carryOutEffect(effect);
+  }
+
+  async function publish(publication: AgentPublication): Promise<void> {
+    await books.publishAgent(publication);
+    publishedRevision = publication.revision;
+    const attributes = searchAttributesOf(state);
+    if (attributes.changed(workflowInfo())) upsertSearchAttributes(attributes.pairs);
+  }
+
+  async function carryOutEffect(effect: Effect): Promise<void> {
+    switch (effect.kind) {
+      case 'startSwitch':
+        return startAbandoned(workflowTypes.switch, effect.workflowId, effect.input);
+      case 'startRetirement':
+        return startAbandoned(workflowTypes.retirement, effect.workflowId, effect.input);
+      case 'signalSwitch':
+        return signalChild(effect.workflowId, effect.signal, effect.payload);
+      case 'commitCutOver': {
+        const { fromIncarnation, fromInstanceId, candidate } = effect;
+        const { clientId, agentId } = state;
+        const decidedAt = new Date().toISOString();
+        const cutOver = {
+          clientId,
+          agentId,
+          fromIncarnation,
+          toIncarnation: fromIncarnation + 1,
+          fromInstanceId,
+          to: candidate,
+          decidedAt,
+        };
+        inbox.unshift({ kind: 'cutOverCommitted', candidate, result: await books.commitCutOver(cutOver) });
+        return;
+      }
+      case 'lookUpInstance':
+        void lookUp(async () => {
+          const { facts } = effect;
+          const askedAtMs = Date.now();
+          const answer = await askEc2(facts.accountId, facts.region, facts.instanceId);
+          return { kind: 'instanceSighted', facts, askedAtMs, ...answer };
+        });
+        return;
+      case 'lookUpChild':
+        void lookUp(async () => {
+          const answer = await children.lookUpWorkflow({ workflowId: effect.workflowId });
+          return { kind: 'childLookedUp', workflowId: effect.workflowId, ...answer };
+        });
+        return;
+    }
+  }
+
+  /** A question that may take its time; its answer comes by the inbox. */
+  async function lookUp(ask: () => Promise<AgentEvent>): Promise<void> {
+    lookUps += 1;
+    try {
+      inbox.push(await ask());
+    } finally {
+      lookUps -= 1;
+    }
+  }
+
+  async function askEc2(accountId: string, region: string, instanceId: string) {
+    const { clientId, agentId } = state;
+    try {
+      return await ec2Activities(accountId, region).lookUpInstance({
+        clientId,
+        agentId,
+        instanceId,
+        accountId,
+        region,
+      });
+    } catch (error) {
+      const message = noWorkerTookIt(error) ? noWorkerSentence(accountId, region) : String(error);
+      return { sighting: 'unknown' as const, message };
+    }
+  }
+
+  const limit = input.historyLimitEvents ?? HISTORY_LIMIT_EVENTS;
+  for (;;) {
+    const deadlineMs = nextDeadlineMs(state);
+    const awake = () => inbox.length > 0 || decided.length > 0;
+    if (!awake()) {
+      if (deadlineMs === null) await condition(() => awake() || mayContinueAsNew());
+      else await condition(() => awake() || mayContinueAsNew(), Math.max(1, deadlineMs - Date.now()));
+    }
+    const due = decided.shift();
+    if (due) {
+      await carryOut(due);
+      continue;
+    }
+    if (inbox.length > 0 || (deadlineMs !== null && deadlineMs <= Date.now())) {
+      await carryOut(decideNext());
+      continue;
+    }
+    if (mayContinueAsNew()) {
+      const { clientId, agentId, logicalAgentId, historyLimitEvents } = input;
+      await continueAsNew<typeof agentWorkflow>({
+        clientId,
+        agentId,
+        logicalAgentId,
+        historyLimitEvents,
+        carried: state,
+      });
+    }
+  }
+
+  function decideNext(): Transition {
+    const transition = onEvent(state, inbox.shift() ?? { kind: 'clock' }, Date.now());
+    state = transition.state;
+    return transition;
+  }
+
+  function mayContinueAsNew(): boolean {
+    const { historyLength, continueAsNewSuggested } = workflowInfo();
+    if (!continueAsNewSuggested && historyLength < limit) return false;
+    return lookUps === 0 && allHandlersFinished();
+  }
+}
+
+function partition<T>(all: readonly T[], belongs: (one: T) => boolean): [T[], T[]] {
+  return [all.filter(belongs), all.filter((one) => !belongs(one))];
+}
+
+function refuseUnless(checked: Checked<unknown>): void {
+  if (checked.ok) return;
+  throw ApplicationFailure.create({
+    type: failureTypes.invalidRequest,
+    message: `The request can't be taken: ${checked.reason}.`,
+  });
+}
+
+/** Children outlive this run (a continue-as-new would end them otherwise) and report by signal. */
+async function startAbandoned(type: string, workflowId: string, childInput: unknown): Promise<void> {
+  try {
+    await startChild(type, {
+      workflowId,
+      args: [childInput],
+      parentClosePolicy: ParentClosePolicy.ABANDON,
+      cancellationType: ChildWorkflowCancellationType.ABANDON,
+      typedSearchAttributes: workflowInfo().typedSearchAttributes,
+    });
+  } catch (error) {
+    // Its id names what it is for, so the one that runs already does this work.
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    log.warn('child was already running', { workflowId });
+  }
+}
+
+/** A switch that has ended needs no more news; whether it reported its end is asked when it is overdue. */
+async function signalChild(workflowId: string, signal: string, payload: unknown): Promise<void> {
+  try {
+    await getExternalWorkflowHandle(workflowId).signal(signal, payload);
+  } catch (error) {
+    log.warn('signal to a workflow that is not running', { workflowId, signal, error: String(error) });
+  }
+}

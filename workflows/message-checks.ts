@@ -1,0 +1,131 @@
+/**
+ * The form of messages that anyone with a terminal can send. Workflow code can't reject a signal, so a malformed one is
+ * recorded and changes nothing.
+ */
+import type {
+  ChildReport,
+  GoneOffline,
+  HeartbeatLost,
+  HeartbeatNews,
+  RebalanceRecommendation,
+  Registration,
+  SwitchRequest,
+  TerminationNotice,
+} from '../contracts/messages';
+import { KEEP_ALIVE_DEFAULT_MINUTES } from './agent-liveness';
+
+export type Checked<T> = { ok: true; message: T } | { ok: false; reason: string };
+
+type Fields = Record<string, unknown>;
+
+/** Checks that `input` is an object whose named fields pass; the reason names the first that doesn't. */
+function checkFields<T>(input: unknown, fields: Record<string, (value: unknown) => boolean>): Checked<T> {
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) {
+    return { ok: false, reason: `it takes a JSON object, got ${describe(input)}` };
+  }
+  for (const [name, passes] of Object.entries(fields)) {
+    const value = (input as Fields)[name];
+    if (!passes(value)) return { ok: false, reason: `its field ${name} can't be ${describe(value)}` };
+  }
+  return { ok: true, message: input as T };
+}
+
+function describe(value: unknown): string {
+  const text = value === undefined ? 'nothing' : JSON.stringify(value);
+  return text.length > 100 ? `${text.slice(0, 100)}…` : text;
+}
+
+const text = (value: unknown) => typeof value === 'string' && value !== '' && value.length <= 512;
+const textOrNull = (value: unknown) => value === null || text(value);
+const count = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
+const instant = (value: unknown) => typeof value === 'string' && !Number.isNaN(Date.parse(value));
+const oneOf =
+  (...allowed: unknown[]) =>
+  (value: unknown) =>
+    allowed.includes(value);
+const object = (value: unknown) => typeof value === 'object' && value !== null;
+
+export function checkHeartbeat(input: unknown): Checked<HeartbeatNews> {
+  return checkFields(input, {
+    instanceId: text,
+    revision: count,
+    health: oneOf('healthy', 'unhealthy'),
+    receivedAt: instant,
+  });
+}
+
+export function checkHeartbeatLost(input: unknown): Checked<HeartbeatLost> {
+  return checkFields(input, { instanceId: text, revision: count, lastHeartbeatAt: instant });
+}
+
+export function checkGoneOffline(input: unknown): Checked<GoneOffline> {
+  return checkFields(input, { instanceId: textOrNull, revision: count, receivedAt: instant });
+}
+
+export function checkTerminationNotice(input: unknown): Checked<TerminationNotice> {
+  return checkFields(input, {
+    instanceId: text,
+    action: oneOf('terminate', 'stop', 'hibernate'),
+    actionAt: instant,
+    receivedAt: instant,
+  });
+}
+
+export function checkRebalanceRecommendation(input: unknown): Checked<RebalanceRecommendation> {
+  return checkFields(input, { instanceId: text, noticedAt: instant, receivedAt: instant });
+}
+
+const LONGEST_KEEP_ALIVE_MINUTES = 60 * 24 * 30;
+
+/** No argument, or none of `minutes`, means an hour. Returns the minutes. */
+export function checkKeepAlive(input: unknown): Checked<number> {
+  if (input === undefined || input === null) return { ok: true, message: KEEP_ALIVE_DEFAULT_MINUTES };
+  const checked = checkFields<{ minutes?: number }>(input, {
+    minutes: (value) =>
+      value === undefined || (typeof value === 'number' && value > 0 && value <= LONGEST_KEEP_ALIVE_MINUTES),
+  });
+  return checked.ok ? { ok: true, message: checked.message.minutes ?? KEEP_ALIVE_DEFAULT_MINUTES } : checked;
+}
+
+const REPORT_KINDS: readonly ChildReport['kind'][] = [
+  'poolRefused',
+  'instanceLaunched',
+  'launchAbandoned',
+  'cutOverRequested',
+  'needsOperator',
+  'switchEnded',
+  'retirementEnded',
+];
+
+export function checkChildReport(input: unknown): Checked<ChildReport> {
+  return checkFields(input, { kind: oneOf(...REPORT_KINDS) });
+}
+
+export function checkRegistration(input: unknown): Checked<Registration> {
+  const outer = checkFields<Registration>(input, {
+    facts: object,
+    policy: object,
+    launch: (value) => value === null || object(value),
+  });
+  if (!outer.ok) return outer;
+  const facts = checkFields(outer.message.facts, {
+    instanceId: text,
+    instanceType: text,
+    zone: text,
+    region: text,
+    accountId: text,
+    mode: oneOf('spot', 'ondemand'),
+  });
+  return facts.ok ? outer : { ok: false, reason: facts.reason };
+}
+
+export function checkSwitchRequest(input: unknown): Checked<SwitchRequest> {
+  return checkFields(input, {
+    priority: oneOf('automatic', 'manual', 'emergency'),
+    targetMode: oneOf(null, 'spot', 'ondemand'),
+    targetPool: (value) => value === null || object(value),
+    terminateWaitSeconds: (value) => value === null || (typeof value === 'number' && value > 0),
+    requestedBy: text,
+    requestId: text,
+  });
+}
