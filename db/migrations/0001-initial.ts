@@ -199,6 +199,7 @@ create table outbox (
   last_error text,
   undeliverable boolean not null default false
 );
+create index outbox_waiting on outbox (workflow_id, id) where not undeliverable;
 
 create table sweep_runs (
   name text primary key,
@@ -292,6 +293,9 @@ create policy own_client on tokens to spotkeeper_api
 -- So may a launch, whose id is the credential of the instance that it made.
 create policy by_launch_id on launch_intents for select to spotkeeper_api
   using (launch_id = nullif(current_setting('spotkeeper.launch_id', true), ''));
+-- An administrator finds out whose an agent is and follows all clients' events; the rest needs a client's scope.
+create policy read_by_admin on agent_identities for select to spotkeeper_api using (request_is_admin());
+create policy read_by_admin on system_events for select to spotkeeper_api using (request_is_admin());
 `;
 
 export async function up(db: Kysely<unknown>): Promise<void> {
