@@ -1,0 +1,458 @@
+/** The agent's reducer: each rule of who is who, without Temporal. */
+import type { InstanceFacts, Registration, SwitchRequest } from '../../contracts/messages';
+import { DEFAULT_POLICY } from '../../contracts/policy-defaults';
+import { type AgentState, type Effect, initialState, nextDeadlineMs } from '../../workflows/agent-state';
+import { type AgentEvent, onEvent, onRegister, onSwitchRequest } from '../../workflows/agent-transitions';
+
+const T0 = Date.parse('2026-03-01T12:00:00Z');
+const iso = (ms: number) => new Date(ms).toISOString();
+
+function facts(instanceId: string, over: Partial<InstanceFacts> = {}): InstanceFacts {
+  return {
+    instanceId,
+    instanceType: 'p3.2xlarge',
+    zone: 'us-east-1a',
+    region: 'us-east-1',
+    mode: 'spot',
+    imageId: 'ami-1',
+    accountId: '000000000000',
+    hostname: null,
+    privateIp: null,
+    publicIp: null,
+    agentVersion: null,
+    ...over,
+  };
+}
+
+/** An agent whose messages are applied one after the other, as the workflow does. */
+class Subject {
+  state: AgentState = initialState(
+    { clientId: 'c1', agentId: 'a1', logicalAgentId: 'web-1' },
+    DEFAULT_POLICY,
+  );
+  nowMs = T0;
+  effects: Effect[] = [];
+  eventTypes: string[] = [];
+
+  on(event: AgentEvent, afterMs = 1_000): this {
+    this.nowMs += afterMs;
+    return this.take(onEvent(this.state, event, this.nowMs));
+  }
+
+  register(instance: InstanceFacts, launch: Registration['launch'] = null) {
+    const transition = onRegister(
+      this.state,
+      { facts: instance, policy: DEFAULT_POLICY, launch },
+      this.nowMs,
+    );
+    this.take(transition);
+    return transition.answer;
+  }
+
+  requestSwitch(over: Partial<SwitchRequest> = {}) {
+    const request: SwitchRequest = {
+      priority: 'manual',
+      targetMode: null,
+      targetPool: null,
+      terminateWaitSeconds: null,
+      requestedBy: 'a test',
+      requestId: 'r1',
+      ...over,
+    };
+    const transition = onSwitchRequest(this.state, request, this.nowMs);
+    this.take(transition);
+    return transition.answer;
+  }
+
+  beat(instanceId: string, revision: number, health: 'healthy' | 'unhealthy' = 'healthy'): this {
+    const message = { instanceId, revision, health, mode: null, zone: null, receivedAt: iso(this.nowMs) };
+    return this.on({ kind: 'heartbeat', message });
+  }
+
+  notice(instanceId: string): this {
+    const message = {
+      instanceId,
+      action: 'terminate' as const,
+      actionAt: iso(this.nowMs + 120_000),
+      receivedAt: iso(this.nowMs),
+    };
+    return this.on({ kind: 'terminationNotice', message });
+  }
+
+  /** A switch with a healthy candidate that asks to take over. */
+  candidate(instanceId: string, switchNumber = 1): this {
+    const launch = { launchId: `launch-${instanceId}`, switchNumber };
+    const pool = { instanceType: 'p3.2xlarge', zone: 'us-east-1b', option: 'spot' as const };
+    this.on({
+      kind: 'childReport',
+      message: { kind: 'instanceLaunched', switchNumber, instanceId, pool, launchId: launch.launchId },
+    });
+    expect(this.register(facts(instanceId, { zone: 'us-east-1b' }), launch)).toMatchObject({
+      role: 'candidate',
+    });
+    return this.beat(instanceId, 1);
+  }
+
+  cutOver(instanceId: string, switchNumber = 1): this {
+    this.on({ kind: 'childReport', message: { kind: 'cutOverRequested', switchNumber, instanceId } });
+    const commit = this.effects.find((effect) => effect.kind === 'commitCutOver');
+    if (commit?.kind !== 'commitCutOver') throw new Error('no cut-over was asked of the books');
+    return this.on({
+      kind: 'cutOverCommitted',
+      candidate: commit.candidate,
+      result: { committed: true, reason: '' },
+    });
+  }
+
+  kinds(): string[] {
+    return this.effects.map((effect) => effect.kind);
+  }
+
+  private take(transition: {
+    state: AgentState;
+    effects: Effect[];
+    publication: { events: { eventType: string }[] } | null;
+  }): this {
+    this.state = transition.state;
+    this.effects = transition.effects;
+    this.eventTypes = transition.publication?.events.map((event) => event.eventType) ?? [];
+    return this;
+  }
+}
+
+function running(): Subject {
+  const subject = new Subject();
+  subject.register(facts('i-1'));
+  return subject.beat('i-1', 1);
+}
+
+describe('registration', () => {
+  it('makes the first instance the primary of incarnation 1', () => {
+    const subject = new Subject();
+    expect(subject.register(facts('i-1'))).toEqual({ result: 'accepted', role: 'primary', incarnation: 1 });
+    expect(subject.state.status).toBe('online');
+  });
+
+  it('gives a repeated registration the same answer and changes nothing', () => {
+    const subject = running();
+    const before = subject.state;
+    expect(subject.register(facts('i-1'))).toEqual({ result: 'accepted', role: 'primary', incarnation: 1 });
+    expect(subject.state).toEqual(before);
+  });
+
+  it('refuses a second machine while the primary lives', () => {
+    const subject = running();
+    expect(subject.register(facts('i-2'))).toMatchObject({ result: 'refused', code: 'has_primary' });
+    expect(subject.state.primary?.instanceId).toBe('i-1');
+  });
+
+  it('lets a second machine follow one that said goodbye', () => {
+    const subject = running().on({
+      kind: 'goneOffline',
+      message: { instanceId: 'i-1', revision: 2, receivedAt: iso(T0) },
+    });
+    expect(subject.register(facts('i-2'))).toEqual({ result: 'accepted', role: 'primary', incarnation: 2 });
+    expect(subject.register(facts('i-1'))).toMatchObject({ code: 'stand_down' });
+  });
+
+  it('asks an unmatched machine to wait while a launch is in flight', () => {
+    const subject = running();
+    subject.requestSwitch();
+    expect(subject.register(facts('i-9'))).toMatchObject({ result: 'wait' });
+  });
+
+  it('takes a launch once, by its own instance', () => {
+    const subject = running();
+    subject.requestSwitch();
+    subject.candidate('i-2');
+    const launch = { launchId: 'launch-i-2', switchNumber: 1 };
+    expect(subject.register(facts('i-3'), launch)).toMatchObject({
+      result: 'refused',
+      code: 'unknown_launch',
+    });
+    expect(subject.register(facts('i-2'), launch)).toMatchObject({ result: 'accepted', role: 'candidate' });
+  });
+
+  it('retires a machine whose launch was given up before it registered', () => {
+    const subject = running();
+    subject.requestSwitch();
+    subject.on({
+      kind: 'childReport',
+      message: {
+        kind: 'launchAbandoned',
+        switchNumber: 1,
+        launchId: 'l1',
+        instanceId: null,
+        message: 'late',
+      },
+    });
+    subject.on({
+      kind: 'childReport',
+      message: { kind: 'switchEnded', switchNumber: 1, outcome: 'failed', message: 'no pool' },
+    });
+    expect(subject.register(facts('i-2'), { launchId: 'l1', switchNumber: 1 })).toMatchObject({
+      code: 'stand_down',
+    });
+    expect(subject.kinds()).toEqual(['startRetirement']);
+  });
+});
+
+describe('a switch', () => {
+  it('keeps the primary until the cut-over is committed, and retires it after that', () => {
+    const subject = running();
+    subject.requestSwitch({ terminateWaitSeconds: 90 });
+    subject.candidate('i-2');
+    expect(subject.state).toMatchObject({ incarnation: 1, primary: { instanceId: 'i-1' } });
+    subject.cutOver('i-2');
+    expect(subject.state).toMatchObject({ incarnation: 2, primary: { instanceId: 'i-2' }, candidate: null });
+    const retirement = subject.effects.find((effect) => effect.kind === 'startRetirement');
+    expect(retirement).toMatchObject({
+      workflowId: 'retire:c1:i-1',
+      input: { waitSeconds: 90, reason: 'superseded' },
+    });
+  });
+
+  it('does not cut over to a candidate that is not healthy', () => {
+    const subject = running();
+    subject.requestSwitch();
+    subject.candidate('i-2').beat('i-2', 2, 'unhealthy');
+    subject.on({
+      kind: 'childReport',
+      message: { kind: 'cutOverRequested', switchNumber: 1, instanceId: 'i-2' },
+    });
+    expect(subject.effects).toMatchObject([{ kind: 'signalSwitch', payload: { committed: false } }]);
+    expect(subject.state.primary?.instanceId).toBe('i-1');
+  });
+
+  it('changes nothing when the conditional update was refused', () => {
+    const subject = running();
+    subject.requestSwitch();
+    subject.candidate('i-2');
+    subject.on({
+      kind: 'cutOverCommitted',
+      candidate: facts('i-2'),
+      result: { committed: false, reason: 'moved on' },
+    });
+    expect(subject.state).toMatchObject({ incarnation: 1, primary: { instanceId: 'i-1' } });
+    expect(subject.kinds()).toEqual(['signalSwitch']);
+  });
+
+  it('answers a repeated request with the same switch', () => {
+    const subject = running();
+    const first = subject.requestSwitch();
+    expect(subject.requestSwitch()).toEqual(first);
+    expect(subject.effects).toEqual([]);
+    expect(subject.state.switchCount).toBe(1);
+  });
+
+  it('retires at once what a given-up launch left', () => {
+    const subject = running();
+    subject.requestSwitch();
+    subject.candidate('i-2');
+    subject.on({
+      kind: 'childReport',
+      message: {
+        kind: 'launchAbandoned',
+        switchNumber: 1,
+        launchId: 'launch-i-2',
+        instanceId: 'i-2',
+        message: 'unhealthy',
+      },
+    });
+    expect(subject.effects).toMatchObject([
+      { kind: 'startRetirement', input: { instanceId: 'i-2', waitSeconds: 0 } },
+    ]);
+    expect(subject.state.candidate).toBeNull();
+    expect(subject.register(facts('i-2'))).toMatchObject({ code: 'stand_down' });
+  });
+
+  it('gives up the launches of a switch that was ended from outside', () => {
+    const subject = running();
+    subject.requestSwitch();
+    subject.candidate('i-2');
+    subject.on({ kind: 'childLookedUp', workflowId: 'switch:a1:1', open: false, status: 'TERMINATED' });
+    expect(subject.kinds()).toEqual(['startRetirement']);
+    expect(subject.state.activeSwitch).toBeNull();
+  });
+
+  it('asks after a switch that is overdue', () => {
+    const subject = running();
+    subject.requestSwitch();
+    subject.on({ kind: 'clock' }, 3_600_000);
+    expect(subject.effects).toEqual([{ kind: 'lookUpChild', workflowId: 'switch:a1:1' }]);
+  });
+});
+
+describe('a notice', () => {
+  it('on the primary starts one emergency switch, however often it is told', () => {
+    const subject = running().notice('i-1');
+    expect(subject.effects).toMatchObject([
+      { kind: 'startSwitch', input: { priority: 'emergency', switchNumber: 1 } },
+    ]);
+    expect(subject.notice('i-1').effects).toEqual([]);
+  });
+
+  it('on the primary during a switch makes that switch an emergency', () => {
+    const subject = running();
+    subject.requestSwitch();
+    subject.notice('i-1');
+    expect(subject.effects).toMatchObject([
+      { kind: 'signalSwitch', signal: 'notice', payload: { role: 'primary' } },
+    ]);
+    expect(subject.state.activeSwitch?.priority).toBe('emergency');
+  });
+
+  it('on the candidate is passed on to its switch', () => {
+    const subject = running();
+    subject.requestSwitch();
+    subject.candidate('i-2').notice('i-2');
+    expect(subject.effects).toMatchObject([
+      { kind: 'signalSwitch', payload: { role: 'candidate', instanceId: 'i-2' } },
+    ]);
+  });
+
+  it('on a zombie is recorded only', () => {
+    const subject = running();
+    subject.requestSwitch();
+    subject.candidate('i-2').cutOver('i-2').notice('i-1');
+    expect(subject.effects).toEqual([]);
+    expect(subject.eventTypes).toEqual(['termination_notice']);
+  });
+
+  it('whose switch failed is answered again, because the machine will still go', () => {
+    const subject = running().notice('i-1');
+    subject.on({
+      kind: 'childReport',
+      message: { kind: 'switchEnded', switchNumber: 1, outcome: 'failed', message: 'no pool' },
+    });
+    expect(subject.state.recoverAtMs).toBe(subject.nowMs + 30_000);
+    subject.on({ kind: 'clock' }, 30_000);
+    expect(subject.effects).toMatchObject([{ kind: 'startSwitch', input: { switchNumber: 2 } }]);
+  });
+});
+
+describe('silence', () => {
+  const lost = (revision: number): AgentEvent => ({
+    kind: 'heartbeatLost',
+    message: { instanceId: 'i-1', revision, lastHeartbeatAt: iso(T0) },
+  });
+  const sighted = (
+    sighting: 'running' | 'gone' | 'unknown' | 'stopped',
+    askedAtMs = T0 + 3_600_000,
+  ): AgentEvent => ({
+    kind: 'instanceSighted',
+    facts: facts('i-1'),
+    sighting,
+    message: sighting,
+    askedAtMs,
+  });
+
+  it('is not death: EC2 is asked first', () => {
+    const subject = running().on(lost(2));
+    expect(subject.kinds()).toEqual(['lookUpInstance']);
+    expect(subject.state.status).toBe('online');
+  });
+
+  it.each(['running', 'unknown', 'stopped'] as const)(
+    'of an instance that EC2 calls %s moves nothing',
+    (sighting) => {
+      const subject = running().on(lost(2)).on(sighted(sighting));
+      expect(subject.state).toMatchObject({ status: 'silent', primary: { instanceId: 'i-1' } });
+      expect(subject.effects).toEqual([]);
+    },
+  );
+
+  it('of an instance that EC2 calls gone is answered at once', () => {
+    const subject = running().on(lost(2)).on(sighted('gone'));
+    expect(subject.kinds()).toEqual(['startRetirement', 'startSwitch']);
+    expect(subject.state).toMatchObject({
+      primary: null,
+      incarnation: 1,
+      noPrimaryReason: expect.stringContaining('i-1'),
+    });
+  });
+
+  it('is over when the agent speaks before EC2 has answered', () => {
+    const subject = running().on(lost(2));
+    const askedAtMs = subject.nowMs;
+    subject.beat('i-1', 3).on(sighted('running', askedAtMs));
+    expect(subject.state.status).toBe('online');
+  });
+
+  it('makes an orphan after the policy says so, and a heartbeat makes it well again', () => {
+    const subject = running().on(lost(2)).on(sighted('running'));
+    expect(nextDeadlineMs(subject.state)).toBe(subject.nowMs + 300_000);
+    subject.on({ kind: 'clock' }, 300_000);
+    expect(subject.state.status).toBe('orphaned');
+    expect(subject.eventTypes).toContain('agent_orphaned');
+    expect(subject.beat('i-1', 4).state).toMatchObject({ status: 'online', silentSinceMs: null });
+  });
+
+  it('does not count while the agent is kept alive', () => {
+    const subject = running().on(lost(2)).on(sighted('running')).on({ kind: 'keepAlive', minutes: 60 });
+    subject.on({ kind: 'clock' }, 3_600_000);
+    expect(subject.state).toMatchObject({ status: 'silent', keepAliveUntilMs: null });
+    subject.on({ kind: 'clock' }, 299_000);
+    expect(subject.state.status).toBe('silent');
+    subject.on({ kind: 'clock' }, 1_000);
+    expect(subject.state.status).toBe('orphaned');
+  });
+
+  it('ignores news that is older than what was seen', () => {
+    const subject = running().on(lost(2)).on(sighted('running')).beat('i-1', 5);
+    expect(subject.on(lost(4)).effects).toEqual([]);
+    expect(subject.state.status).toBe('online');
+  });
+});
+
+describe('a goodbye', () => {
+  const goodbye = (instanceId: string | null, revision = 9): AgentEvent => ({
+    kind: 'goneOffline',
+    message: { instanceId, revision, receivedAt: iso(T0) },
+  });
+
+  it('of the primary is obeyed', () => {
+    expect(running().on(goodbye('i-1')).state.status).toBe('offline');
+  });
+
+  it('that names no instance is obeyed while there has only been one', () => {
+    expect(running().on(goodbye(null)).state.status).toBe('offline');
+  });
+
+  it('of a zombie does not take its successor down, named or not', () => {
+    const subject = running();
+    subject.requestSwitch();
+    subject.candidate('i-2').cutOver('i-2');
+    expect(subject.on(goodbye('i-1')).state.status).toBe('online');
+    expect(subject.on(goodbye(null, 10)).state.status).toBe('online');
+    expect(subject.eventTypes).toEqual(['offline_not_obeyed']);
+  });
+
+  it('after a notice cancels nothing', () => {
+    const subject = running().notice('i-1').on(goodbye('i-1'));
+    expect(subject.state).toMatchObject({ status: 'online', activeSwitch: { switchNumber: 1 } });
+  });
+});
+
+describe('keep-alive', () => {
+  it('takes the later end of two', () => {
+    const subject = running().on({ kind: 'keepAlive', minutes: 60 });
+    const end = subject.state.keepAliveUntilMs;
+    expect(subject.on({ kind: 'keepAlive', minutes: 5 }).state.keepAliveUntilMs).toBe(end);
+  });
+
+  it('that is malformed is recorded and changes nothing else', () => {
+    const before = running();
+    const { state } = before;
+    before.on({ kind: 'malformed', name: 'keepAlive', reason: 'its field minutes can\'t be "x"' });
+    expect({ ...before.state, rejectedMessages: [], revision: state.revision }).toEqual(state);
+    expect(before.state.rejectedMessages).toHaveLength(1);
+  });
+});
+
+it('carries its state over JSON unchanged', () => {
+  const subject = running();
+  subject.requestSwitch();
+  subject.candidate('i-2').cutOver('i-2').notice('i-1').on({ kind: 'keepAlive', minutes: 1 });
+  expect(JSON.parse(JSON.stringify(subject.state))).toEqual(subject.state);
+});

@@ -1,0 +1,77 @@
+/** The control worker: workflows, books, the EC2 steps of its own account, the lease sweep and the outbox relay. */
+import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
+import pino from 'pino';
+import { EnvironmentError } from '../contracts/environment';
+import { connectDatabase } from '../db/connect';
+import { sweepLeases } from '../db/lease-sweep';
+import { drainOutbox } from '../db/outbox';
+import { connectTemporal } from '../temporal/connect';
+import { ensureSearchAttributes } from '../temporal/search-attributes';
+import { connectionOptions } from '../temporal/settings';
+import { sendSignal } from '../temporal/signals';
+import { periodically } from './periodic';
+import { readWorkerSettings } from './settings';
+import { createWorkerSet } from './worker-set';
+
+async function main(): Promise<void> {
+  const settings = readWorkerSettings(process.env);
+  const log = pino({ level: settings.LOG_LEVEL, base: { process: 'worker' } });
+  Runtime.install({
+    shutdownSignals: [],
+    logger: new DefaultLogger('WARN', ({ level, message, meta }) =>
+      log[level === 'WARN' ? 'warn' : 'error']({ ...meta }, message),
+    ),
+  });
+  const { client, connection, close } = await connectTemporal(settings);
+  await ensureSearchAttributes(connection, settings.TEMPORAL_NAMESPACE);
+  const nativeConnection = await NativeConnection.connect(connectionOptions(settings));
+  const db = connectDatabase(settings.DATABASE_URL, 'spotkeeper_worker');
+  const workers = await createWorkerSet({
+    connection: nativeConnection,
+    namespace: settings.TEMPORAL_NAMESPACE,
+    client,
+    db,
+    taskQueue: settings.TASK_QUEUE,
+    accountId: settings.AWS_ACCOUNT_ID,
+    regions: settings.regions,
+    apiPublicUrl: settings.API_PUBLIC_URL,
+  });
+
+  const sweepMs = settings.LEASE_SWEEP_MS;
+  const sweep = periodically('the lease sweep', sweepMs, log, async () => {
+    const result = await sweepLeases(db, (3 * sweepMs) / 1000);
+    if (result.extended + result.lost > 0) log.info(result, 'leases swept');
+  });
+  const relay = periodically('the outbox relay', settings.OUTBOX_RELAY_MS, log, () =>
+    drainOutbox(db, (message) => sendSignal(client, message), { minAgeMs: settings.OUTBOX_RELAY_MS }),
+  );
+
+  let stopping = false;
+  const stop = () => {
+    if (stopping) return;
+    stopping = true;
+    workers.stop();
+  };
+  for (const event of ['SIGTERM', 'SIGINT', 'disconnect']) process.on(event, stop);
+
+  const running = workers.run();
+  process.send?.({ type: 'ready' });
+  log.info(
+    { taskQueue: settings.TASK_QUEUE, account: settings.AWS_ACCOUNT_ID, regions: settings.regions },
+    'ready',
+  );
+  try {
+    await running;
+  } finally {
+    await Promise.all([sweep.stop(), relay.stop()]);
+    await db.destroy();
+    await nativeConnection.close();
+    await close();
+    if (process.connected) process.disconnect();
+  }
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(error instanceof EnvironmentError ? 2 : 1);
+});

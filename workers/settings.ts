@@ -1,0 +1,53 @@
+/** The control worker's environment. */
+import { z } from 'zod';
+import { readEnvironment, wholeNumber } from '../contracts/environment';
+import { databaseVariables } from '../db/settings';
+import { temporalVariables } from '../temporal/settings';
+
+const workerVariables = z.object({
+  ...databaseVariables,
+  ...temporalVariables,
+  TASK_QUEUE: z
+    .string()
+    .min(1)
+    .default('spotkeeper')
+    .describe('the name of the Temporal task queue of the workflows'),
+  AWS_ACCOUNT_ID: z
+    .string()
+    .regex(/^\d{12}$/)
+    .describe('the twelve digits of the AWS account whose credentials this worker holds'),
+  AWS_REGIONS: z
+    .string()
+    .regex(/^[a-z0-9-]+(,[a-z0-9-]+)*$/)
+    .optional()
+    .describe('the regions this worker serves, such as us-east-1,us-west-2 (default: AWS_REGION)'),
+  AWS_REGION: z
+    .string()
+    .regex(/^[a-z0-9-]+$/)
+    .optional()
+    .describe('a region such as us-east-1'),
+  API_PUBLIC_URL: z
+    .url()
+    .describe(
+      'the address at which launched instances reach the API, such as https://spotkeeper.example.com',
+    ),
+  LEASE_SWEEP_MS: wholeNumber(100, 60_000)
+    .default(5_000)
+    .describe('milliseconds between two sweeps of the leases, from 100 to 60000'),
+  OUTBOX_RELAY_MS: wholeNumber(50, 60_000)
+    .default(1_000)
+    .describe('milliseconds between two looks at news that nobody has delivered, from 50 to 60000'),
+  LOG_LEVEL: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal'])
+    .default('info')
+    .describe('one of trace, debug, info, warn, error, fatal'),
+});
+
+export type WorkerSettings = z.infer<typeof workerVariables> & { regions: string[] };
+
+/** @throws EnvironmentError */
+export function readWorkerSettings(environment: NodeJS.ProcessEnv): WorkerSettings {
+  const settings = readEnvironment(workerVariables, environment);
+  const regions = (settings.AWS_REGIONS ?? settings.AWS_REGION ?? 'us-east-1').split(',');
+  return { ...settings, regions };
+}
