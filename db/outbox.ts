@@ -6,19 +6,12 @@
  * transaction.
  */
 import { sql } from 'kysely';
+import type { OutboxSignal, SendSignal, StoredSignal } from '../contracts/outbox';
 import type { Db } from './connect';
 
-export interface OutboxMessage {
+export interface OutboxMessage extends OutboxSignal {
   clientId: string;
-  workflowId: string;
-  signal: string;
-  payload: object;
 }
-
-/** What became of sending one: its workflow can be gone for good. */
-export type Sent = 'delivered' | 'no_such_workflow';
-
-export type Send = (message: Pick<OutboxMessage, 'workflowId' | 'signal' | 'payload'>) => Promise<Sent>;
 
 export async function addToOutbox(db: Db, messages: readonly OutboxMessage[]): Promise<void> {
   if (messages.length === 0) return;
@@ -47,7 +40,7 @@ export interface Drained {
  */
 export async function drainOutbox(
   db: Db,
-  send: Send,
+  send: SendSignal,
   { minAgeMs = 0, workflowId }: { minAgeMs?: number; workflowId?: string } = {},
 ): Promise<Drained> {
   const total: Drained = { delivered: 0, failed: 0 };
@@ -61,41 +54,41 @@ export async function drainOutbox(
 
 const BATCH = 100;
 
-function drainBatch(db: Db, send: Send, minAgeMs: number, workflowId: string | undefined): Promise<Drained> {
+function drainBatch(
+  db: Db,
+  send: SendSignal,
+  minAgeMs: number,
+  workflowId: string | undefined,
+): Promise<Drained> {
   return db.transaction().execute(async (transaction) => {
-    const { rows } = await sql<{ id: string; workflow_id: string; signal: string; payload: object }>`
-      select id, workflow_id, signal, payload from outbox
+    const { rows } = await sql<StoredSignal>`
+      select id, workflow_id as "workflowId", signal, payload from outbox
       where id in (
           select min(id) from outbox where not undeliverable
             and (${workflowId ?? null}::text is null or workflow_id = ${workflowId ?? null})
           group by workflow_id)
         and created_at <= now() - make_interval(secs => ${minAgeMs / 1000})
       order by id limit ${BATCH} for update skip locked`.execute(transaction);
-    const outcomes = await Promise.all(rows.map((row) => deliver(transaction, send, row)));
-    const delivered = outcomes.filter(Boolean).length;
-    return { delivered, failed: outcomes.length - delivered };
+    const sent = await Promise.all(rows.map((row) => deliver(transaction, send, row)));
+    const delivered = sent.filter(Boolean).length;
+    return { delivered, failed: sent.length - delivered };
   });
 }
 
-async function deliver(
-  db: Db,
-  send: Send,
-  row: { id: string; workflow_id: string; signal: string; payload: object },
-): Promise<boolean> {
-  try {
-    const sent = await send({ workflowId: row.workflow_id, signal: row.signal, payload: row.payload });
-    if (sent === 'delivered') {
+/** Whether the row is settled; one that failed stays, and holds back what its workflow should hear after it. */
+async function deliver(db: Db, send: SendSignal, row: StoredSignal): Promise<boolean> {
+  const outcome = await send(row);
+  switch (outcome.result) {
+    case 'delivered':
       await sql`delete from outbox where id = ${row.id}`.execute(db);
-    } else {
-      await sql`update outbox set undeliverable = true, last_error = 'no such workflow' where id = ${row.id}`.execute(
-        db,
-      );
-    }
-    return true;
-  } catch (error) {
-    await sql`update outbox set attempts = attempts + 1, last_error = ${String(error)} where id = ${row.id}`.execute(
-      db,
-    );
-    return false;
+      return true;
+    case 'undeliverable':
+      await sql`update outbox set undeliverable = true, last_error = ${outcome.reason}
+        where id = ${row.id}`.execute(db);
+      return true;
+    case 'failed':
+      await sql`update outbox set attempts = attempts + 1, last_error = ${outcome.reason}
+        where id = ${row.id}`.execute(db);
+      return false;
   }
 }

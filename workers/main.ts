@@ -8,7 +8,7 @@ import { drainOutbox } from '../db/outbox';
 import { connectTemporal } from '../temporal/connect';
 import { ensureSearchAttributes } from '../temporal/search-attributes';
 import { connectionOptions } from '../temporal/settings';
-import { sendSignal } from '../temporal/signals';
+import { signalSender } from '../temporal/signal-sender';
 import { periodically } from './periodic';
 import { readWorkerSettings } from './settings';
 import { createWorkerSet } from './worker-set';
@@ -42,8 +42,9 @@ async function main(): Promise<void> {
     const result = await sweepLeases(db, (3 * sweepMs) / 1000);
     if (result.extended + result.lost > 0) log.info(result, 'leases swept');
   });
+  const send = signalSender(client);
   const relay = periodically('the outbox relay', settings.OUTBOX_RELAY_MS, log, () =>
-    drainOutbox(db, (message) => sendSignal(client, message), { minAgeMs: settings.OUTBOX_RELAY_MS }),
+    drainOutbox(db, send, { minAgeMs: settings.OUTBOX_RELAY_MS }),
   );
 
   let stopping = false;
