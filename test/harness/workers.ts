@@ -35,7 +35,6 @@ export async function startWorkersInProcess(parts: WorkerParts): Promise<InProce
   const { connection, client, db, taskQueue } = parts;
   const { cloudUrl, region, accountId } = parts.cloud;
   useCloud(cloudUrl);
-  installRuntime();
   const cloud = new AwsCloud(region);
   const workers = await Promise.all([
     Worker.create({
@@ -62,7 +61,7 @@ export async function startWorkersInProcess(parts: WorkerParts): Promise<InProce
 
 let installed = false;
 
-/** Quiet, and leaving the process's signals alone. */
+/** Quiet, and leaving the process's signals alone. Call it before anything else of Temporal's. */
 export function installRuntime(): void {
   if (installed) return;
   installed = true;

@@ -6,24 +6,25 @@ import { connectDatabase, type Db } from '../../db/connect';
 import { seedClient } from '../harness/seed';
 import { createTestDatabase, type TestDatabase } from '../harness/database';
 import { startTimeSkipping, uniqueTaskQueue } from '../harness/temporal';
-import { type InProcessWorkers, startWorkersInProcess } from '../harness/workers';
-import { startProcess, type TestProcess, type ReadyMessages } from '../harness/processes';
+import { installRuntime, type InProcessWorkers, startWorkersInProcess } from '../harness/workers';
+import { type Simulator, startSimulator } from '../harness/simulator';
 import { until } from '../harness/until';
 import { launchByHand, registration, startAgent } from '../harness/agents';
 
 let environment: TestWorkflowEnvironment;
 let database: TestDatabase;
 let db: Db;
-let simulator: TestProcess<ReadyMessages['simulator']>;
+let simulator: Simulator;
 let workers: InProcessWorkers;
 let client: Client;
 const taskQueue = uniqueTaskQueue();
 
 beforeAll(async () => {
+  installRuntime();
   [environment, database, simulator] = await Promise.all([
     startTimeSkipping(),
     createTestDatabase(),
-    startProcess('simulator', {}, ['--boot', 'none', '--synthetic', '1', '--boot-seconds', '0-0']),
+    startSimulator('--boot', 'none', '--synthetic', '1', '--boot-seconds', '0-0'),
   ]);
   client = environment.client;
   db = connectDatabase(database.url, 'spotkeeper_worker');
@@ -74,7 +75,7 @@ describe('an agent that falls silent while EC2 calls its instance running', () =
   it('is silent at once and orphaned after five minutes, not before', async () => {
     const { handle, instanceId } = await runningAgent('orphan');
     await fallSilent(handle, instanceId);
-    await environment.sleep('4 minutes 55 seconds');
+    await environment.sleep('295 seconds');
     expect((await stateOf(handle)).status).toBe('silent');
     await environment.sleep('10 seconds');
     expect((await becomes(handle, 'orphaned')).primary?.instanceId).toBe(instanceId);

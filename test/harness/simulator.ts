@@ -1,0 +1,14 @@
+/** A simulated cloud of a test file's own, its state in the file's folder. */
+import path from 'node:path';
+import { type ReadyMessages, startProcess, type TestProcess } from './processes';
+import { testServers } from './servers';
+import { testFile } from './test-file';
+
+export type Simulator = TestProcess<ReadyMessages['simulator']>;
+
+let count = 0;
+
+export function startSimulator(...args: string[]): Promise<Simulator> {
+  const state = path.join(testServers().folder, testFile().mark, `cloud-${++count}`);
+  return startProcess('simulator', {}, ['--state', state, ...args]);
+}

@@ -1,0 +1,169 @@
+/**
+ * An agent's run that goes on in a new one, on the real server (the time-skipping one treats children of a continued
+ * parent otherwise): its state goes with it, its switch and its retirement run on and still reach it.
+ */
+import type { Client, WorkflowHandle } from '@temporalio/client';
+import { NativeConnection } from '@temporalio/worker';
+import type { AgentStateView, SwitchAccepted } from '../../contracts/messages';
+import { connectDatabase, type Db } from '../../db/connect';
+import { launchByHand, registration, startAgent } from '../harness/agents';
+import { createTestDatabase, type TestDatabase } from '../harness/database';
+import { recordHistory } from '../harness/histories';
+import { type Simulator, startSimulator } from '../harness/simulator';
+import { seedClient } from '../harness/seed';
+import { connectTemporal, type TemporalClient, uniqueTaskQueue } from '../harness/temporal';
+import { until } from '../harness/until';
+import { type InProcessWorkers, installRuntime, startWorkersInProcess } from '../harness/workers';
+
+let temporal: TemporalClient;
+let native: NativeConnection;
+let database: TestDatabase;
+let db: Db;
+let simulator: Simulator;
+let workers: InProcessWorkers;
+let client: Client;
+const taskQueue = uniqueTaskQueue();
+
+beforeAll(async () => {
+  installRuntime();
+  [temporal, database, simulator] = await Promise.all([
+    connectTemporal(),
+    createTestDatabase(),
+    startSimulator('--boot', 'none', '--synthetic', '1', '--boot-seconds', '0-0'),
+  ]);
+  client = temporal.client;
+  native = await NativeConnection.connect({ address: temporal.address });
+  db = connectDatabase(database.url, 'spotkeeper_worker');
+  await seedClient(database.url, 'c1');
+  workers = await startWorkersInProcess({
+    connection: native,
+    client,
+    db,
+    taskQueue,
+    cloud: simulator.ready,
+  });
+}, 120_000);
+
+afterAll(async () => {
+  await workers?.stop();
+  await db?.destroy();
+  await native?.close();
+  await temporal?.close();
+  await simulator?.stop();
+  await database?.drop();
+});
+
+const stateOf = (handle: WorkflowHandle) => handle.query<AgentStateView>('agentState');
+
+/** Heartbeats until the run they went to has been continued by another. */
+async function beatUntilContinued(
+  handle: WorkflowHandle,
+  instanceId: string,
+  firstRevision: number,
+): Promise<number> {
+  const { runId } = await handle.describe();
+  let revision = firstRevision;
+  await until(
+    'the run was continued',
+    async () => {
+      const receivedAt = new Date().toISOString();
+      revision += 1;
+      await handle.signal('heartbeat', {
+        instanceId,
+        revision,
+        health: 'healthy',
+        mode: null,
+        zone: null,
+        receivedAt,
+      });
+      return (await handle.describe()).runId !== runId;
+    },
+    30_000,
+  );
+  return revision;
+}
+
+it('keeps state, switch and retirement over continue-as-new', async () => {
+  const agentId = `continued-${taskQueue}`;
+  const from = await launchByHand(simulator.ready);
+  const policy = { terminateWaitSeconds: 3600 };
+  const ids = { clientId: 'c1', agentId, historyLimitEvents: 80 };
+  const handle = await startAgent(client, taskQueue, ids, registration(from, policy));
+  await handle.signal('keepAlive', { minutes: 90 });
+  const { switchNumber, switchWorkflowId } = await handle.executeUpdate<SwitchAccepted, [object]>(
+    'requestSwitch',
+    {
+      args: [
+        {
+          priority: 'manual',
+          targetMode: null,
+          targetPool: null,
+          terminateWaitSeconds: null,
+          requestedBy: 'test',
+          requestId: '1',
+        },
+      ],
+    },
+  );
+  const intent = () =>
+    db.selectFrom('launch_intents').selectAll().where('agent_id', '=', agentId).executeTakeFirst();
+  await until('the launch is recorded', async () => (await intent())?.outcome === 'launched', 20_000);
+  await until(
+    'the agent knows',
+    async () => {
+      const events = await db
+        .selectFrom('system_events')
+        .select('event_type')
+        .where('agent_id', '=', agentId)
+        .execute();
+      return events.some((event) => event.event_type === 'instance_launched');
+    },
+    20_000,
+  );
+  const before = await stateOf(handle);
+
+  const revision = await beatUntilContinued(handle, from.instanceId, 0);
+
+  const after = await stateOf(handle);
+  const beats = { heartbeatsSeen: expect.any(Number), lastHeartbeatAt: expect.any(String) };
+  expect(after).toEqual({ ...before, ...beats });
+  expect(after.heartbeatsSeen).toBeGreaterThanOrEqual(revision);
+  expect((await client.workflow.getHandle(switchWorkflowId).describe()).status.name).toBe('RUNNING');
+
+  // The switch that the earlier run started still finds the agent, and its candidate takes over.
+  const launched = (await intent())!;
+  const facts = { ...from, instanceId: launched.instance_id!, zone: launched.az, mode: launched.mode };
+  const launch = { launchId: launched.launch_id, switchNumber };
+  const outcome = await handle.executeUpdate('register', {
+    args: [{ ...registration(facts, policy), launch }],
+  });
+  expect(outcome).toEqual({ result: 'accepted', role: 'candidate', incarnation: 2 });
+  const receivedAt = new Date().toISOString();
+  await handle.signal('heartbeat', {
+    instanceId: facts.instanceId,
+    revision: 1,
+    health: 'healthy',
+    mode: null,
+    zone: null,
+    receivedAt,
+  });
+  await until('the switch has ended', async () => (await stateOf(handle)).activeSwitch === null, 20_000);
+  expect(await stateOf(handle)).toMatchObject({ incarnation: 2, primary: { instanceId: facts.instanceId } });
+  recordHistory(switchWorkflowId, 'switch-completed');
+  recordHistory(`agent:${agentId}`, 'agent-continued');
+
+  // And a retirement that this run started outlives it as well.
+  const retirement = client.workflow.getHandle(`retire:${from.instanceId}`);
+  await beatUntilContinued(handle, facts.instanceId, 1);
+  expect((await retirement.describe()).status.name).toBe('RUNNING');
+  expect((await stateOf(handle)).retirements).toEqual([
+    { instanceId: from.instanceId, workflowId: retirement.workflowId },
+  ]);
+  await retirement.signal('keep');
+  await until(
+    'the agent heard of its end',
+    async () => (await stateOf(handle)).retirements.length === 0,
+    20_000,
+  );
+  recordHistory(retirement.workflowId, 'retire-kept');
+});
