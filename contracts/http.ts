@@ -3,6 +3,7 @@
  * is unknown, times without a zone are UTC.
  */
 import { z } from 'zod';
+import type { AgentPolicy } from './messages';
 import { parsePoolId } from './states';
 
 /** Text where empty means unknown. */
@@ -167,8 +168,119 @@ export interface SystemEventView {
   event_type: string;
   created_at: string;
   severity: 'info' | 'warning' | 'critical';
+  client_id: string;
   agent_id: string | null;
   instance_id: string | null;
   message: string;
   details: Record<string, unknown>;
+}
+
+/** A page of a client's agents; `next_after` continues it, null at the end. */
+export interface AgentList {
+  agents: AgentSummary[];
+  next_after: string | null;
+}
+
+/** A machine of an agent, with its lease if it ever had one. */
+export interface InstanceView {
+  instance_id: string;
+  instance_type: string;
+  az: string;
+  region: string;
+  account_id: string;
+  mode: string;
+  ami_id: string | null;
+  hostname: string | null;
+  private_ip: string | null;
+  public_ip: string | null;
+  agent_version: string | null;
+  instance_status: string;
+  role: string | null;
+  incarnation: number | null;
+  launch_id: string | null;
+  registered_at: string | null;
+  zombie_since: string | null;
+  termination_attempted_at: string | null;
+  termination_confirmed: boolean;
+  terminated_at: string | null;
+  lease: {
+    state: string;
+    health: string;
+    heartbeats: number;
+    last_heartbeat: string;
+    lease_until: string;
+  } | null;
+}
+
+export interface AgentDetail extends AgentSummary {
+  no_primary_reason: string | null;
+  auto_switch_enabled: boolean;
+  auto_terminate_enabled: boolean;
+  terminate_wait_seconds: number;
+  created_at: string;
+  instances: InstanceView[];
+}
+
+/** Ids that people choose: they go into workflow queries and addresses. */
+const chosenIdSchema = requiredText(64).regex(
+  /^[\w.-]+$/,
+  'holds other characters than letters, digits, . _ -',
+);
+
+const durationSchema = z
+  .number()
+  .positive()
+  .max(30 * 24 * 3600)
+  .optional();
+
+/** A client's own settings; what is left out stays at the shipped default. Seconds each. */
+export const clientPolicySchema = z.object({
+  heartbeatIntervalSeconds: durationSchema,
+  terminateWaitSeconds: durationSchema,
+  orphanAfterSeconds: durationSchema,
+  candidateDeadlineSeconds: durationSchema,
+  switchDeadlineSeconds: durationSchema,
+  retrySeconds: durationSchema,
+}) satisfies z.ZodType<Partial<AgentPolicy>>;
+
+export const createClientRequestSchema = z.object({
+  id: chosenIdSchema,
+  name: optionalText(),
+  policy: clientPolicySchema.default({}),
+});
+
+export interface ClientView {
+  id: string;
+  name: string;
+  policy: Record<string, unknown>;
+  created_at: string;
+}
+
+export const createTokenRequestSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('admin'), label: optionalText() }),
+  z.object({ kind: z.literal('client'), client_id: chosenIdSchema, label: optionalText() }),
+  z.object({
+    kind: z.literal('user'),
+    client_id: chosenIdSchema,
+    /** False reads only. */
+    can_act: z.boolean().default(false),
+    label: optionalText(),
+  }),
+]);
+
+export interface CreateTokenReply {
+  id: string;
+  kind: string;
+  client_id: string | null;
+  /** Shown this once. */
+  token: string;
+}
+
+export interface AcceptedReply {
+  success: true;
+  message: string;
+}
+
+export interface KeepAliveReply extends AcceptedReply {
+  valid_for_minutes: number;
 }

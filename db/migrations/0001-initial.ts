@@ -175,7 +175,7 @@ create table leases (
   last_heartbeat_at timestamptz not null,
   lease_until timestamptz not null,
   primary key (agent_id, instance_id)
-);
+) with (fillfactor = 70);
 
 create table heartbeat_samples (
   agent_id text not null,

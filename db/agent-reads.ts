@@ -1,0 +1,86 @@
+/** Agents as people see them: the workflow's published facts beside the newest heartbeat. */
+import { sql } from 'kysely';
+import { agentWorkflowId } from '../contracts/ids';
+import type { AgentSummary } from '../contracts/http';
+import type { Db } from './connect';
+
+/** All but what only the process knows that shows them. */
+export type AgentRow = Omit<AgentSummary, 'workflow_url'>;
+
+/**
+ * A client's living agents by id, from after `after`, at most `limit`.
+ * @param transaction in the client's scope.
+ */
+export async function listAgents(
+  transaction: Db,
+  clientId: string,
+  page: { after: string | null; limit: number },
+): Promise<AgentRow[]> {
+  let query = agentQuery(transaction)
+    .where('agents.client_id', '=', clientId)
+    .where('agents.status', '<>', 'deleted')
+    .orderBy('agents.id')
+    .limit(page.limit);
+  if (page.after !== null) query = query.where('agents.id', '>', page.after);
+  return (await query.execute()).map(toRow);
+}
+
+/** One agent, deleted or not. */
+export async function findAgent(transaction: Db, agentId: string): Promise<AgentDetailRow | null> {
+  const row = await agentQuery(transaction).where('agents.id', '=', agentId).executeTakeFirst();
+  if (!row) return null;
+  return {
+    ...toRow(row),
+    no_primary_reason: row.no_primary_reason,
+    auto_switch_enabled: row.auto_switch_enabled,
+    auto_terminate_enabled: row.auto_terminate_enabled,
+    terminate_wait_seconds: row.terminate_wait_seconds,
+    created_at: row.created_at.toISOString(),
+  };
+}
+
+export interface AgentDetailRow extends AgentRow {
+  no_primary_reason: string | null;
+  auto_switch_enabled: boolean;
+  auto_terminate_enabled: boolean;
+  terminate_wait_seconds: number;
+  created_at: string;
+}
+
+function agentQuery(transaction: Db) {
+  return transaction
+    .selectFrom('agents')
+    .leftJoin('leases', (join) =>
+      join
+        .onRef('leases.agent_id', '=', 'agents.id')
+        .onRef('leases.instance_id', '=', 'agents.primary_instance_id')
+        .on('leases.heartbeats', '>', '0'),
+    )
+    .selectAll('agents')
+    .select([
+      'leases.last_heartbeat_at',
+      sql<number | null>`extract(epoch from now() - leases.last_heartbeat_at)::float8`.as('silence'),
+    ]);
+}
+
+type QueriedAgent = Awaited<ReturnType<ReturnType<typeof agentQuery>['execute']>>[number];
+
+function toRow(row: QueriedAgent): AgentRow {
+  return {
+    agent_id: row.id,
+    logical_agent_id: row.logical_agent_id,
+    status: row.status,
+    health: row.health,
+    incarnation: row.incarnation,
+    instance_id: row.primary_instance_id,
+    instance_type: row.instance_type,
+    mode: row.mode,
+    az: row.az,
+    region: row.region,
+    last_heartbeat: row.last_heartbeat_at?.toISOString() ?? null,
+    seconds_since_heartbeat: row.silence === null ? null : Math.max(0, Math.round(row.silence)),
+    active_switch: row.active_switch,
+    keep_alive_until: row.keep_alive_until?.toISOString() ?? null,
+    workflow_id: agentWorkflowId(row.id),
+  };
+}
