@@ -75,9 +75,10 @@ export async function build() {
   const files = sources();
   const stamp = fingerprint(files);
   if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return false;
-  const cache = path.join(root, 'node_modules', '.cache', 'spotkeeper');
-  mkdirSync(cache, { recursive: true });
-  const work = mkdtempSync(path.join(cache, 'build-'));
+  // Beside dist/, since a rename doesn't cross file systems.
+  const scratch = path.join(root, '.spotkeeper');
+  mkdirSync(scratch, { recursive: true, mode: 0o711 });
+  const work = mkdtempSync(path.join(scratch, 'build-'));
   try {
     const built = path.join(work, 'dist');
     mkdirSync(built);

@@ -23,6 +23,8 @@ export interface PartOptions {
   ipc?: boolean;
   /** The user to run as; only root can ask for another. */
   user?: { uid: number; gid: number } | null;
+  /** Called as soon as there is a process, before anything is awaited, so that no process goes unrecorded. */
+  onSpawn?: (part: Part) => void;
 }
 
 export interface PartExit {
@@ -74,7 +76,8 @@ export class Part {
         ...(options.user ?? {}),
       });
       const part = child.pid === undefined ? null : new Part(options, child, logStart);
-      await once(child, 'spawn');
+      if (part) options.onSpawn?.(part);
+      await once(child, 'spawn'); // Rejects if there is no process.
       return part!;
     } catch (error) {
       throw new PartError(

@@ -4,7 +4,7 @@ import { chownSync, existsSync, mkdirSync, rmSync, writeFileSync, renameSync } f
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
-import { Part } from './part';
+import { Part, type PartOptions } from './part';
 import type { PostgresBinaries } from './postgres-binaries';
 import type { SystemUser } from './postgres-user';
 import { until } from './until';
@@ -19,6 +19,7 @@ export interface PostgresOptions {
   password: string;
   port: number;
   logFile: string;
+  onSpawn?: PartOptions['onSpawn'];
   /** Further server settings, for example `{fsync: 'off'}`. */
   settings?: Record<string, string>;
 }
@@ -84,6 +85,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Part> {
     cwd: '/',
     logFile: options.logFile,
     user: options.user,
+    onSpawn: options.onSpawn,
   });
   const url = postgresUrl(options.password, options.port, 'postgres');
   try {

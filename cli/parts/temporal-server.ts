@@ -1,7 +1,7 @@
 /** Temporal's development server, set up as our workflows need it. */
 import { Connection } from '@temporalio/client';
 import { SEARCH_ATTRIBUTES } from '../../contracts/ids';
-import { Part } from './part';
+import { Part, type PartOptions } from './part';
 import { until } from './until';
 
 export interface TemporalServerOptions {
@@ -12,6 +12,7 @@ export interface TemporalServerOptions {
   /** Keeps the state over restarts; null keeps it in memory. */
   databaseFile: string | null;
   logFile: string;
+  onSpawn?: PartOptions['onSpawn'];
 }
 
 /** At the server's defaults each hop between two tasks waits for a 50 ms quantum. */
@@ -37,6 +38,7 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
       ...SEARCH_ATTRIBUTES.flatMap((name) => ['--search-attribute', `${name}=Keyword`]),
     ],
     logFile: options.logFile,
+    onSpawn: options.onSpawn,
   });
   const address = `127.0.0.1:${options.port}`;
   try {

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 /**
  * Asks `probe` every `everyMs` until it returns something other than undefined, null or false.
+ * @throws the signal's reason when it is aborted.
  * @throws Error naming `description` and the probe's last error after `timeoutMs`.
  */
 export async function until<T>(
@@ -10,10 +11,12 @@ export async function until<T>(
   probe: () => T | Promise<T>,
   timeoutMs: number,
   everyMs = 50,
+  signal?: AbortSignal,
 ): Promise<Exclude<T, undefined | null | false>> {
   const end = Date.now() + timeoutMs;
   let last = '';
   for (;;) {
+    signal?.throwIfAborted();
     try {
       const found = await probe();
       if (found !== undefined && found !== null && found !== false)

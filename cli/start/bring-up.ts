@@ -1,0 +1,193 @@
+/** Brings the parts up in the order in which they need each other. */
+import { readRegions } from './market';
+import { until } from '../parts/until';
+import { AgentsDoor } from './agents-door';
+import { checkDatabase, migrate, startEmbeddedDatabase, withoutPassword } from './database-part';
+import { followEvents, HeldLines } from './event-feed';
+import { ensureFleet, hasFleet } from './demo-fleet';
+import { type CloudReady, commonEnvironment, runCloud, runNodePart, simulatedAws } from './node-parts';
+import { choosePorts, type Ports } from './ports';
+import { ensureSeed } from './seed';
+import type { StartSettings, TemporalAccess } from './settings';
+import type { StateFolder } from './state-folder';
+import { installation, shellWord, summary } from './summary';
+import type { Supervisor } from './supervisor';
+import { checkTemporal, startEmbeddedTemporal } from './temporal-part';
+
+export interface Stack {
+  door: AgentsDoor | null;
+}
+
+const READY_MS = 45_000;
+
+export async function bringUp(
+  state: StateFolder,
+  supervisor: Supervisor,
+  settings: StartSettings,
+  say: (line: string) => void,
+): Promise<Stack> {
+  const began = Date.now();
+  checkSameWorld(state, settings);
+  const ports = await choosePorts(state, wantedPorts(settings), hasFleet(state), say);
+  const [databaseUrl, temporal, cloud] = await Promise.all([
+    database(state, supervisor, settings, ports, say),
+    temporalServer(state, supervisor, settings, ports, say),
+    settings.aws ? null : runCloud(state, supervisor, settings, ports.cloud),
+  ]);
+  const seed = await ensureSeed(state, databaseUrl, settings.env, supervisor.signal);
+
+  const common = commonEnvironment(settings, databaseUrl, temporal.access);
+  const apiUrl = `http://127.0.0.1:${ports.api}`;
+  const door = cloud ? await AgentsDoor.open(ports.agents, ports.api) : null;
+  try {
+    const publicUrl = door?.url ?? settings.publicUrl ?? apiUrl;
+    await Promise.all([
+      runNodePart(state, supervisor, {
+        name: 'the API',
+        script: 'api/main.js',
+        log: 'api',
+        rank: 2,
+        env: {
+          ...common,
+          PORT: String(ports.api),
+          HOST: settings.host,
+          HEARTBEAT_SIGNALS: settings.env.HEARTBEAT_SIGNALS || (cloud ? 'every' : 'news'),
+        },
+      }),
+      runNodePart(state, supervisor, {
+        name: 'the worker',
+        script: 'workers/main.js',
+        log: 'worker',
+        rank: 1,
+        env: { ...common, ...(await awsEnvironment(settings, cloud)), API_PUBLIC_URL: publicUrl },
+      }),
+    ]);
+    await until(
+      'the API says that it is ready',
+      () => answersReady(apiUrl),
+      READY_MS,
+      100,
+      supervisor.signal,
+    );
+    const feed = new HeldLines(say);
+    void followEvents(apiUrl, seed.tokens.admin, feed.say, supervisor.signal);
+    const agents = cloud
+      ? await ensureFleet(state, {
+          agents: settings.agents,
+          cloud,
+          serverUrl: publicUrl,
+          clientToken: seed.tokens.client,
+          say,
+          signal: supervisor.signal,
+        })
+      : 0;
+    state.write('run.json', {
+      apiUrl,
+      grpcAddress: null,
+      temporalAddress: temporal.access.address,
+      temporalUiUrl: temporal.uiUrl,
+      databaseUrl,
+      cloudUrl: cloud?.cloudUrl ?? null,
+      clientId: seed.clientId,
+      tokens: seed.tokens,
+    });
+    say(`\nReady in ${((Date.now() - began) / 1000).toFixed(1)} s.`);
+    say(
+      summary({
+        apiUrl,
+        temporalAddress: temporal.access.address,
+        temporalNamespace: temporal.access.namespace,
+        temporalUiUrl: temporal.uiUrl,
+        temporalProgram: temporal.program,
+        databaseUrl: withoutPassword(databaseUrl),
+        cloudUrl: cloud?.cloudUrl ?? null,
+        awsAccount: settings.aws?.accountId ?? null,
+        clientId: seed.clientId,
+        stateFolder: state.path,
+        agents,
+        speed: settings.speed,
+        traces: settings.traces,
+      }),
+    );
+    if (!cloud) say(`\n${installation(publicUrl, seed.tokens.client)}`);
+    say('\nCtrl-C stops everything. What happens from here on:');
+    feed.release();
+    return { door };
+  } catch (error) {
+    await door?.close();
+    throw error;
+  }
+}
+
+function wantedPorts(settings: StartSettings): Exclude<keyof Ports, 'agents'>[] {
+  return [
+    'api',
+    ...(settings.temporal ? [] : (['temporal', 'temporalUi'] as const)),
+    ...(settings.databaseUrl ? [] : (['database'] as const)),
+    ...(settings.aws ? [] : (['cloud'] as const)),
+  ];
+}
+
+async function database(
+  state: StateFolder,
+  supervisor: Supervisor,
+  settings: StartSettings,
+  ports: Ports,
+  say: (line: string) => void,
+): Promise<string> {
+  if (settings.databaseUrl) await checkDatabase(settings.databaseUrl);
+  const url = settings.databaseUrl ?? (await startEmbeddedDatabase(state, supervisor, ports.database, say));
+  await migrate(url, settings.env, supervisor.signal);
+  return url;
+}
+
+async function temporalServer(
+  state: StateFolder,
+  supervisor: Supervisor,
+  settings: StartSettings,
+  ports: Ports,
+  say: (line: string) => void,
+): Promise<{ access: TemporalAccess; uiUrl: string | null; program: string | null }> {
+  if (settings.temporal) {
+    await checkTemporal(settings.temporal);
+    return { access: settings.temporal, uiUrl: null, program: null };
+  }
+  const { binary, onPath } = await startEmbeddedTemporal(state, supervisor, ports, settings.env, say);
+  return {
+    access: { address: `127.0.0.1:${ports.temporal}`, namespace: 'default' },
+    uiUrl: `http://127.0.0.1:${ports.temporalUi}`,
+    program: onPath ? 'temporal' : shellWord(binary),
+  };
+}
+
+async function awsEnvironment(settings: StartSettings, cloud: CloudReady | null): Promise<NodeJS.ProcessEnv> {
+  if (cloud) return simulatedAws(cloud, await readRegions(cloud));
+  return { AWS_ACCOUNT_ID: settings.aws!.accountId, AWS_REGIONS: settings.aws!.regions };
+}
+
+async function answersReady(apiUrl: string): Promise<boolean> {
+  const response = await fetch(`${apiUrl}/ready`, { signal: AbortSignal.timeout(5000) });
+  if (response.ok) return true;
+  throw new Error(`/ready answers ${response.status}: ${(await response.text()).slice(0, 500)}`);
+}
+
+/**
+ * Rows, workflows and instances refer to each other, so a state goes on only with the database, the Temporal server and
+ * the cloud it was made with.
+ */
+function checkSameWorld(state: StateFolder, settings: StartSettings): void {
+  const world = {
+    database: settings.databaseUrl ? withoutPassword(settings.databaseUrl) : 'embedded',
+    temporal: settings.temporal ? `${settings.temporal.address}/${settings.temporal.namespace}` : 'embedded',
+    cloud: settings.aws ? `AWS account ${settings.aws.accountId}` : 'simulated',
+  };
+  const kept = state.read<typeof world>('world.json');
+  for (const part of ['database', 'temporal', 'cloud'] as const) {
+    if (!kept || kept[part] === world[part]) continue;
+    throw new Error(
+      `The state in ${state.path} was made with the ${part} "${kept[part]}", and this start has "${world[part]}". ` +
+        'Start with the same as then, over with --fresh, or with a state of its own in SPOTKEEPER_STATE_DIR.',
+    );
+  }
+  state.write('world.json', world);
+}

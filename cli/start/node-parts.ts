@@ -1,0 +1,128 @@
+/** Our own processes: the simulated cloud, the API, the worker. */
+import path from 'node:path';
+import { CHECKOUT, DIST } from '../checkout';
+import { Part } from '../parts/part';
+import type { StartSettings, TemporalAccess } from './settings';
+import type { StateFolder } from './state-folder';
+import type { Supervisor } from './supervisor';
+
+const READY_MS = 45_000;
+
+export interface CloudReady {
+  type: 'ready';
+  cloudUrl: string;
+  imdsUrl: string;
+  controlUrl: string;
+  region: string;
+  imageId: string;
+  accountId: string;
+}
+
+interface NodePart {
+  name: string;
+  script: string;
+  log: string;
+  /** See PartPlan. */
+  rank: number;
+  /** Asked for at every start of the process. */
+  args?: () => string[];
+  env: NodeJS.ProcessEnv;
+  graceMs?: number;
+}
+
+/** Runs one and resolves with what it said when it was ready. */
+export async function runNodePart<R extends { type: 'ready' }>(
+  state: StateFolder,
+  supervisor: Supervisor,
+  part: NodePart,
+): Promise<R> {
+  let ready: R | undefined;
+  await supervisor.run({
+    name: part.name,
+    rank: part.rank,
+    stopSignal: 'SIGTERM',
+    graceMs: part.graceMs ?? 10_000,
+    start: async (onSpawn) => {
+      const started = await Part.start({
+        name: part.name,
+        command: process.execPath,
+        args: [path.join(DIST, ...part.script.split('/')), ...(part.args?.() ?? [])],
+        env: part.env,
+        cwd: CHECKOUT,
+        logFile: state.log(part.log),
+        ipc: true,
+        onSpawn,
+      });
+      try {
+        ready = await started.ready<R>(READY_MS);
+        return started;
+      } catch (error) {
+        await started.stop('SIGTERM', 2000);
+        throw error;
+      }
+    },
+  });
+  return ready!;
+}
+
+export function runCloud(
+  state: StateFolder,
+  supervisor: Supervisor,
+  settings: StartSettings,
+  port: number,
+): Promise<CloudReady> {
+  let fresh = settings.fresh;
+  return runNodePart<CloudReady>(state, supervisor, {
+    name: 'the simulated cloud',
+    script: 'simulator/main.js',
+    log: 'cloud',
+    rank: 0,
+    args: () => {
+      const args = [
+        ...['--port', String(port), '--state', state.file('cloud'), '--speed', String(settings.speed)],
+        ...(settings.traces === null ? [] : ['--traces', settings.traces]),
+        ...(fresh ? ['--fresh'] : []),
+      ];
+      fresh = false; // One that died and is started again goes on.
+      return args;
+    },
+    env: settings.env,
+  });
+}
+
+/** What the API and the worker share. */
+export function commonEnvironment(
+  settings: StartSettings,
+  databaseUrl: string,
+  temporal: TemporalAccess,
+): NodeJS.ProcessEnv {
+  return {
+    ...settings.env,
+    DATABASE_URL: databaseUrl,
+    TEMPORAL_ADDRESS: temporal.address,
+    TEMPORAL_NAMESPACE: temporal.namespace,
+    TEMPORAL_TLS_CERT_FILE: temporal.tlsCertFile ?? '',
+    TEMPORAL_TLS_KEY_FILE: temporal.tlsKeyFile ?? '',
+    TEMPORAL_TLS_CA_FILE: temporal.tlsCaFile ?? '',
+    TEMPORAL_API_KEY: temporal.apiKey ?? '',
+    SPOTKEEPER_SPEED: String(settings.speed),
+  };
+}
+
+/** The AWS variables of whoever talks to the simulated cloud: nothing of the person's own may reach it, or it them. */
+export function simulatedAws(cloud: CloudReady, regions: string[]): NodeJS.ProcessEnv {
+  return {
+    AWS_ACCOUNT_ID: cloud.accountId,
+    AWS_REGION: cloud.region,
+    AWS_REGIONS: regions.join(','),
+    AWS_ENDPOINT_URL: cloud.cloudUrl,
+    AWS_ENDPOINT_URL_EC2: cloud.cloudUrl,
+    AWS_ACCESS_KEY_ID: 'simulated',
+    AWS_SECRET_ACCESS_KEY: 'simulated',
+    AWS_SESSION_TOKEN: '',
+    AWS_PROFILE: '',
+    AWS_CONFIG_FILE: '/dev/null',
+    AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
+    AWS_EC2_METADATA_DISABLED: 'true',
+  };
+}
