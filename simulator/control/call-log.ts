@@ -1,0 +1,18 @@
+/** Every EC2 call as it arrived, and what became of it. */
+import { Log } from './event-log';
+
+export interface Call {
+  readonly kind: 'call';
+  readonly action: string;
+  readonly region: string | null;
+  readonly access_key_id: string | null;
+  /** As sent: flat names of the query protocol. */
+  readonly params: Readonly<Record<string, string>>;
+  readonly client_token: string | null;
+  readonly request_id: string;
+  /** `pending`, `ok`, an error code, or what a fault made of it: `hung`, `dropped`. */
+  readonly outcome: string;
+  readonly [field: string]: unknown;
+}
+
+export class CallLog extends Log<Call> {}

@@ -1,0 +1,103 @@
+import type { Instance } from '../../simulator/books/entities';
+import { newInstance } from '../../simulator/ec2/new-instance';
+import { judgeToken, requestFingerprint, tokenKey } from '../../simulator/instances/client-tokens';
+import {
+  end,
+  giveNotice,
+  nextChange,
+  nextState,
+  SPOT_TAKEN,
+  USER_ENDED,
+} from '../../simulator/instances/lifecycle';
+
+const pending = (overrides: Partial<Instance> = {}): Instance => ({
+  ...newInstance({
+    region: 'r-1',
+    zone: 'r-1a',
+    instanceType: 'x.large',
+    imageId: 'ami-1',
+    option: 'spot',
+    now: 100,
+    runsAt: 120,
+  }),
+  ...overrides,
+});
+const step = (instance: Instance, now: number) => nextState(instance, now, () => 5);
+
+describe("an instance's life", () => {
+  test('goes from pending to running to its end, and is forgotten an hour later', () => {
+    const start = pending();
+    expect(nextChange(start)).toBe(120);
+    expect(step(start, 119.9)).toBe(start);
+    const running = step(start, 120) as Instance;
+    expect(running.state).toBe('running');
+    expect(nextChange(running)).toBe(Infinity);
+    const ending = end(running, 200, USER_ENDED, 5);
+    expect(ending).toMatchObject({ state: 'shutting-down', endedAt: 200, endReason: USER_ENDED });
+    const terminated = step(ending, 205) as Instance;
+    expect(terminated.state).toBe('terminated');
+    expect(nextChange(terminated)).toBe(3805);
+    expect(step(terminated, 3804)).toBe(terminated);
+    expect(step(terminated, 3805)).toBeNull();
+  });
+
+  test('ends at the deadline of its notice, also before it has booted', () => {
+    const noticed = giveNotice(pending({ state: 'running' }), 150, 120);
+    expect(nextChange(noticed)).toBe(270);
+    expect(step(noticed, 270)).toMatchObject({
+      state: 'shutting-down',
+      endReason: SPOT_TAKEN,
+      terminatesAt: 275,
+    });
+    const early = giveNotice(pending(), 100, 10);
+    expect(step(early, 110)).toMatchObject({ state: 'shutting-down', endReason: SPOT_TAKEN });
+  });
+
+  test('keeps its first notice and its first end', () => {
+    const noticed = giveNotice(pending(), 100, 120);
+    expect(giveNotice(noticed, 110, 120)).toBe(noticed);
+    const ended = end(noticed, 130, USER_ENDED, 5);
+    expect(end(ended, 140, SPOT_TAKEN, 5)).toBe(ended);
+    expect(giveNotice(ended, 140, 120)).toBe(ended);
+  });
+});
+
+describe('a client token', () => {
+  const request = new Map([
+    ['Action', 'RunInstances'],
+    ['ImageId', 'ami-1'],
+    ['ClientToken', 't'],
+  ]);
+  const instance = pending({ id: 'i-1' });
+  const use = { fingerprint: requestFingerprint(request), instanceIds: ['i-1'] };
+
+  test('is new until it was used', () =>
+    expect(judgeToken(undefined, use.fingerprint, () => instance)).toEqual({ kind: 'new' }));
+
+  test('stands for the same launch under the same parameters, in any order', () => {
+    const shuffled = requestFingerprint(new Map([...request].reverse()));
+    expect(judgeToken(use, shuffled, () => instance)).toEqual({ kind: 'same', instances: [instance] });
+  });
+
+  test('is refused with other parameters, more or less', () => {
+    for (const other of [new Map([...request, ['KeyName', 'k']]), new Map([...request].slice(0, 1))]) {
+      expect(judgeToken(use, requestFingerprint(other), () => instance).kind).toBe('mismatch');
+    }
+  });
+
+  test('of a launch that has been terminated, or forgotten since, is refused', () => {
+    for (const gone of [{ ...instance, state: 'terminated' as const }, undefined]) {
+      expect(judgeToken(use, use.fingerprint, () => gone)).toEqual({
+        kind: 'terminated',
+        instanceIds: ['i-1'],
+      });
+    }
+    const ending = { ...instance, state: 'shutting-down' as const };
+    expect(judgeToken(use, use.fingerprint, () => ending).kind).toBe('same');
+  });
+
+  test('is one a zone when the request names a zone, else one a region', () => {
+    expect(tokenKey('t', 'r-1', 'r-1a')).not.toBe(tokenKey('t', 'r-1', 'r-1b'));
+    expect(tokenKey('t', 'r-1', null)).not.toBe(tokenKey('t', 'r-2', null));
+  });
+});
