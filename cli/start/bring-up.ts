@@ -1,5 +1,4 @@
 /** Brings the parts up in the order in which they need each other. */
-import { readRegions } from './market';
 import { until } from '../parts/until';
 import { AgentsDoor } from './agents-door';
 import { checkDatabase, migrate, startEmbeddedDatabase, withoutPassword } from './database-part';
@@ -28,6 +27,11 @@ export async function bringUp(
 ): Promise<Stack> {
   const began = Date.now();
   checkSameWorld(state, settings);
+  // What others run is looked at before anything of ours is started.
+  await Promise.all([
+    settings.databaseUrl && checkDatabase(settings.databaseUrl),
+    settings.temporal && checkTemporal(settings.temporal),
+  ]);
   const ports = await choosePorts(state, wantedPorts(settings), hasFleet(state), say);
   const [databaseUrl, temporal, cloud] = await Promise.all([
     database(state, supervisor, settings, ports, say),
@@ -59,7 +63,7 @@ export async function bringUp(
         script: 'workers/main.js',
         log: 'worker',
         rank: 1,
-        env: { ...common, ...(await awsEnvironment(settings, cloud)), API_PUBLIC_URL: publicUrl },
+        env: { ...common, ...awsEnvironment(settings, cloud), API_PUBLIC_URL: publicUrl },
       }),
     ]);
     await until(
@@ -135,7 +139,6 @@ async function database(
   ports: Ports,
   say: (line: string) => void,
 ): Promise<string> {
-  if (settings.databaseUrl) await checkDatabase(settings.databaseUrl);
   const url = settings.databaseUrl ?? (await startEmbeddedDatabase(state, supervisor, ports.database, say));
   await migrate(url, settings.env, supervisor.signal);
   return url;
@@ -148,10 +151,7 @@ async function temporalServer(
   ports: Ports,
   say: (line: string) => void,
 ): Promise<{ access: TemporalAccess; uiUrl: string | null; program: string | null }> {
-  if (settings.temporal) {
-    await checkTemporal(settings.temporal);
-    return { access: settings.temporal, uiUrl: null, program: null };
-  }
+  if (settings.temporal) return { access: settings.temporal, uiUrl: null, program: null };
   const { binary, onPath } = await startEmbeddedTemporal(state, supervisor, ports, settings.env, say);
   return {
     access: { address: `127.0.0.1:${ports.temporal}`, namespace: 'default' },
@@ -160,8 +160,8 @@ async function temporalServer(
   };
 }
 
-async function awsEnvironment(settings: StartSettings, cloud: CloudReady | null): Promise<NodeJS.ProcessEnv> {
-  if (cloud) return simulatedAws(cloud, await readRegions(cloud));
+function awsEnvironment(settings: StartSettings, cloud: CloudReady | null): NodeJS.ProcessEnv {
+  if (cloud) return simulatedAws(cloud);
   return { AWS_ACCOUNT_ID: settings.aws!.accountId, AWS_REGIONS: settings.aws!.regions };
 }
 

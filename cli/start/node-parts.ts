@@ -16,6 +16,8 @@ export interface CloudReady {
   region: string;
   imageId: string;
   accountId: string;
+  /** Of all zones of its market. */
+  regions: string[];
 }
 
 interface NodePart {
@@ -110,11 +112,11 @@ export function commonEnvironment(
 }
 
 /** The AWS variables of whoever talks to the simulated cloud: nothing of the person's own may reach it, or it them. */
-export function simulatedAws(cloud: CloudReady, regions: string[]): NodeJS.ProcessEnv {
+export function simulatedAws(cloud: CloudReady): NodeJS.ProcessEnv {
   return {
     AWS_ACCOUNT_ID: cloud.accountId,
     AWS_REGION: cloud.region,
-    AWS_REGIONS: regions.join(','),
+    AWS_REGIONS: cloud.regions.join(','),
     AWS_ENDPOINT_URL: cloud.cloudUrl,
     AWS_ENDPOINT_URL_EC2: cloud.cloudUrl,
     AWS_ACCESS_KEY_ID: 'simulated',

@@ -1,6 +1,11 @@
 /** Instances and agents as a person or an agent process would bring them, for tests below the API. */
 import { EC2Client, RunInstancesCommand } from '@aws-sdk/client-ec2';
-import { type Client, WithStartWorkflowOperation, type Workflow, type WorkflowHandle } from '@temporalio/client';
+import {
+  type Client,
+  WithStartWorkflowOperation,
+  type Workflow,
+  type WorkflowHandle,
+} from '@temporalio/client';
 import { agentWorkflowId } from '../../contracts/ids';
 import type {
   AgentInput,

@@ -25,6 +25,8 @@ export interface ReadyMessages {
     region: string;
     imageId: string;
     accountId: string;
+    instanceTypes: string[];
+    regions: string[];
   };
 }
 
