@@ -1,0 +1,154 @@
+/** What the workflows write: late and repeated writes change nothing, and one of two cut-overs wins. */
+import type { AgentPublication, CutOver } from '../../contracts/activities';
+import type { InstanceFacts } from '../../contracts/messages';
+import { DEFAULT_POLICY } from '../../contracts/policy-defaults';
+import { commitCutOver, publishAgent } from '../../db/agent-book';
+import { connectDatabase, type Db } from '../../db/connect';
+import { confirmTerminated, isPrimary, markTerminationAttempt, writeInstance } from '../../db/instances';
+import { createTestDatabase, type TestDatabase } from '../harness/database';
+import { seedClient } from '../harness/seed';
+
+let database: TestDatabase;
+let db: Db;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  await seedClient(database.url, 'c1');
+  db = connectDatabase(database.url, 'spotkeeper_worker');
+});
+afterAll(async () => {
+  await db?.destroy();
+  await database?.drop();
+});
+
+function facts(instanceId: string): InstanceFacts {
+  return {
+    instanceId,
+    instanceType: 'p3.2xlarge',
+    zone: 'us-east-1a',
+    region: 'us-east-1',
+    mode: 'spot',
+    imageId: 'ami-1',
+    accountId: '000000000000',
+    hostname: null,
+    privateIp: null,
+    publicIp: null,
+    agentVersion: null,
+  };
+}
+
+function publication(agentId: string, over: Partial<AgentPublication> = {}): AgentPublication {
+  const primary = facts(`${agentId}-1`);
+  return {
+    clientId: 'c1',
+    agentId,
+    logicalAgentId: agentId,
+    revision: 1,
+    status: 'online',
+    health: 'healthy',
+    incarnation: 1,
+    primary,
+    noPrimaryReason: null,
+    keepAliveUntil: null,
+    activeSwitch: null,
+    policy: DEFAULT_POLICY,
+    standings: [{ instanceId: primary.instanceId, role: 'primary', incarnation: 1 }],
+    instances: [
+      {
+        facts: primary,
+        status: 'primary',
+        incarnation: 1,
+        launchId: null,
+        registeredAt: '2026-03-01T12:00:00Z',
+        zombieSince: null,
+      },
+    ],
+    events: [
+      {
+        eventType: 'agent_registered',
+        severity: 'info',
+        message: 'hello',
+        instanceId: primary.instanceId,
+        details: {},
+      },
+    ],
+    ...over,
+  };
+}
+
+function cutOver(agentId: string, to: string): CutOver {
+  return {
+    clientId: 'c1',
+    agentId,
+    fromIncarnation: 1,
+    toIncarnation: 2,
+    fromInstanceId: `${agentId}-1`,
+    to: facts(to),
+    decidedAt: '2026-03-01T12:05:00Z',
+  };
+}
+
+const agentRow = (id: string) =>
+  db.selectFrom('agents').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
+const instanceRow = (id: string) =>
+  db.selectFrom('instances').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
+const eventsOf = (id: string) =>
+  db.selectFrom('system_events').selectAll().where('agent_id', '=', id).orderBy('id').execute();
+
+it('writes a publication once, however often it is repeated', async () => {
+  await publishAgent(db, publication('repeat'));
+  await publishAgent(db, publication('repeat'));
+  expect(await eventsOf('repeat')).toHaveLength(1);
+  expect(await agentRow('repeat')).toMatchObject({ status: 'online', revision: '1' });
+});
+
+it('keeps what is newer when an older publication comes late', async () => {
+  await publishAgent(db, publication('late', { revision: 5, status: 'orphaned' }));
+  await publishAgent(db, publication('late', { revision: 4, status: 'online' }));
+  expect(await agentRow('late')).toMatchObject({ status: 'orphaned', revision: '5' });
+});
+
+it('commits a cut-over once, makes the former primary a zombie, and says so again when asked again', async () => {
+  await publishAgent(db, publication('moves'));
+  expect(await commitCutOver(db, cutOver('moves', 'moves-2'))).toMatchObject({ committed: true });
+  expect(await commitCutOver(db, cutOver('moves', 'moves-2'))).toMatchObject({ committed: true });
+  expect(await agentRow('moves')).toMatchObject({ incarnation: 2, primary_instance_id: 'moves-2' });
+  expect(await instanceRow('moves-1')).toMatchObject({
+    instance_status: 'zombie',
+    zombie_since: new Date('2026-03-01T12:05:00Z'),
+  });
+  expect((await eventsOf('moves')).filter((event) => event.event_type === 'cut_over')).toHaveLength(1);
+  const standings = await db
+    .selectFrom('instance_standing')
+    .selectAll()
+    .where('agent_id', '=', 'moves')
+    .execute();
+  expect(standings).toMatchObject([{ instance_id: 'moves-1', role: 'superseded', current_incarnation: 2 }]);
+});
+
+it('lets one of two cut-overs at the same moment win', async () => {
+  await publishAgent(db, publication('raced'));
+  const results = await Promise.all(
+    ['raced-2', 'raced-3'].map((to) => commitCutOver(db, cutOver('raced', to))),
+  );
+  expect(results.filter((result) => result.committed)).toHaveLength(1);
+  const winner = results[0]!.committed ? 'raced-2' : 'raced-3';
+  expect(await agentRow('raced')).toMatchObject({ incarnation: 2, primary_instance_id: winner });
+  expect(await isPrimary(db, 'raced', winner)).toBe(true);
+  expect(await isPrimary(db, 'raced', 'raced-1')).toBe(false);
+});
+
+it('never takes an instance back in its life', async () => {
+  await publishAgent(db, publication('life'));
+  await markTerminationAttempt(db, 'c1', 'life-1');
+  await confirmTerminated(db, 'c1', 'life-1');
+  const before = await instanceRow('life-1');
+  await writeInstance(db, 'c1', 'life', publication('life').instances[0]!);
+  await markTerminationAttempt(db, 'c1', 'life-1');
+  await confirmTerminated(db, 'c1', 'life-1');
+  expect(await instanceRow('life-1')).toMatchObject({
+    instance_status: 'terminated',
+    termination_confirmed: true,
+    terminated_at: before.terminated_at,
+  });
+});
