@@ -27,7 +27,7 @@ export async function connectTemporal(settings: TemporalSettings): Promise<Tempo
 
 /** Connects at the first call, and anew after an outage: for a process that is of some use without Temporal. */
 export function connectTemporalLazily(settings: TemporalSettings): TemporalClient {
-  const connection = Connection.lazy({ ...connectionOptions(settings), connectTimeout: '10 s' });
+  const connection = Connection.lazy({ ...connectionOptions(settings), connectTimeout: '5 s' });
   const client = new Client({ connection, namespace: settings.TEMPORAL_NAMESPACE });
   return { client, connection, close: () => connection.close() };
 }

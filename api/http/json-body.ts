@@ -1,0 +1,97 @@
+/** Reads a request's JSON body, for Express and for the heartbeat intake alike. */
+import type { IncomingMessage } from 'node:http';
+import type { z } from 'zod';
+import { parseJson } from './json-text';
+import { Problem } from './problem';
+
+/** No request of ours comes near it. */
+export const BODY_LIMIT_BYTES = 64 * 1024;
+
+/**
+ * The body's JSON value; an empty body is an empty object.
+ * @throws Problem 400, 413, 415 or 422.
+ */
+export async function readJson(request: IncomingMessage): Promise<unknown> {
+  const bytes = await readBytes(request);
+  if (bytes.length === 0) return {};
+  checkContentType(request);
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new Problem(400, 'malformed_body', 'The body is not UTF-8.');
+  }
+  const parsed = parseJson(text);
+  if (parsed.ok) return parsed.value;
+  if (parsed.malformed) {
+    throw new Problem(400, 'malformed_body', `The body is not JSON: ${parsed.reason}.`);
+  }
+  throw new Problem(422, 'invalid_body', `The body can't be taken: ${parsed.reason}.`, {
+    extensions: { errors: [{ field: '', message: parsed.reason }] },
+  });
+}
+
+/** @throws Problem 422 that lists each field's fault. */
+export function validate<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const errors = parsed.error.issues.map((issue) => ({
+    field: issue.path.join('.'),
+    message: issue.message,
+  }));
+  const list = errors.map(({ field, message }) => (field ? `${field}: ${message}` : message)).join('; ');
+  throw new Problem(422, 'invalid_body', `The body can't be taken: ${list}.`, { extensions: { errors } });
+}
+
+function checkContentType(request: IncomingMessage): void {
+  const encoding = request.headers['content-encoding'] ?? 'identity';
+  if (encoding !== 'identity') {
+    throw new Problem(
+      415,
+      'unsupported_encoding',
+      `A body encoded as ${encoding} isn't taken; send it plain.`,
+    );
+  }
+  const [type = '', ...parameters] = (request.headers['content-type'] ?? '').toLowerCase().split(';');
+  const charset = parameters.map((one) => one.trim()).find((one) => one.startsWith('charset='));
+  const utf8 = charset === undefined || /^charset="?(?:utf-8|us-ascii)"?$/.test(charset);
+  if (type.trim() === 'application/json' && utf8) return;
+  const got = request.headers['content-type'] ?? 'none';
+  throw new Problem(
+    415,
+    'unsupported_media_type',
+    `The content type is ${got}; send application/json in UTF-8.`,
+  );
+}
+
+/** What is too long is not read to its end, so the connection can't be used again. */
+async function readBytes(request: IncomingMessage): Promise<Buffer> {
+  const announced = Number(request.headers['content-length'] ?? 0);
+  if (announced > BODY_LIMIT_BYTES) throw tooLong(request);
+  const chunks: Buffer[] = [];
+  let length = 0;
+  await new Promise<void>((resolve, reject) => {
+    request.on('data', (chunk: Buffer) => {
+      length += chunk.length;
+      if (length > BODY_LIMIT_BYTES) reject(tooLong(request));
+      else chunks.push(chunk);
+    });
+    request.once('end', resolve);
+    request.once('error', () => reject(brokenOff()));
+    request.once('close', () => reject(brokenOff()));
+  });
+  return Buffer.concat(chunks, length);
+}
+
+function tooLong(request: IncomingMessage): Problem {
+  request.removeAllListeners('data');
+  request.resume();
+  return new Problem(413, 'body_too_long', `The body is longer than ${BODY_LIMIT_BYTES} bytes.`, {
+    headers: { Connection: 'close' },
+  });
+}
+
+/** Nobody is left to read it. */
+function brokenOff(): Problem {
+  return new Problem(400, 'broken_off', 'The request was broken off before its end.');
+}

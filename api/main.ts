@@ -1,0 +1,78 @@
+/** The API process. */
+import type { AddressInfo } from 'node:net';
+import pino from 'pino';
+import { EnvironmentError } from '../contracts/environment';
+import { connectDatabase } from '../db/connect';
+import { listenForEvents } from '../db/event-listener';
+import { connectTemporalLazily } from '../temporal/connect';
+import { EventFeed } from './events/event-feed';
+import { createApi } from './server';
+import { readApiSettings } from './settings';
+
+/** What is under way at the end gets this long. */
+const GRACE_MS = 10_000;
+
+async function main(): Promise<void> {
+  const settings = readApiSettings(process.env);
+  const log = pino({ level: settings.LOG_LEVEL, base: { process: 'api' } });
+  const temporal = connectTemporalLazily(settings);
+  const apiDb = connectDatabase(settings.DATABASE_URL, 'spotkeeper_api');
+  const ingestDb = connectDatabase(settings.DATABASE_URL, 'spotkeeper_ingest');
+  const feed = new EventFeed();
+  const listener = listenForEvents(settings.DATABASE_URL, {
+    onEvent: (event) => feed.announce(event),
+    onGap: () => feed.lookAgain(),
+    onOutage: (error) => log.warn({ err: error }, 'events are not heard from the database; trying again'),
+  });
+  const { server, idle } = createApi({
+    apiDb,
+    ingestDb,
+    temporal: temporal.client,
+    feed,
+    taskQueue: settings.TASK_QUEUE,
+    speed: settings.SPOTKEEPER_SPEED,
+    everyBeat: settings.HEARTBEAT_SIGNALS === 'every',
+    workflowUrl: workflowUrls(settings.TEMPORAL_UI_URL, settings.TEMPORAL_NAMESPACE),
+    log,
+  });
+
+  let stopping: Promise<void> | null = null;
+  async function stop(): Promise<void> {
+    log.info('stopping');
+    const force = setTimeout(() => process.exit(1), GRACE_MS);
+    const closed = new Promise((resolve) => server.close(resolve));
+    feed.close();
+    server.closeIdleConnections();
+    await closed;
+    await idle();
+    await Promise.all([listener.close(), apiDb.destroy(), ingestDb.destroy(), temporal.close()]);
+    clearTimeout(force);
+    if (process.connected) process.disconnect();
+  }
+  for (const event of ['SIGTERM', 'SIGINT', 'disconnect']) {
+    process.on(event, () => void (stopping ??= stop()));
+  }
+
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(settings.PORT, settings.HOST, resolve);
+  });
+  const { address, family, port } = server.address() as AddressInfo;
+  const url = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+  process.send?.({ type: 'ready', url });
+  log.info({ url }, 'ready');
+}
+
+function workflowUrls(ui: string | undefined, namespace: string): (workflowId: string) => string | null {
+  if (ui === undefined) return () => null;
+  const base = `${ui.replace(/\/+$/, '')}/namespaces/${encodeURIComponent(namespace)}/workflows`;
+  return (workflowId) => `${base}/${encodeURIComponent(workflowId)}`;
+}
+
+main().catch((error: unknown) => {
+  const reason = error instanceof Error ? error.message : String(error);
+  process.stderr.write(
+    error instanceof EnvironmentError ? `${reason}\n` : `The API can't start: ${reason}\n`,
+  );
+  process.exit(error instanceof EnvironmentError ? 2 : 1);
+});

@@ -1,0 +1,117 @@
+/** `POST /api/agents/register`: an instance says where it runs, and learns which agent it is and what part it plays. */
+import type { Client } from '@temporalio/client';
+import { type RegisterReply, type RegisterRequest, clientPolicySchema } from '../contracts/http';
+import type { AgentPolicy, InstanceFacts, Registration } from '../contracts/messages';
+import { DEFAULT_POLICY, policyAtSpeed } from '../contracts/policy-defaults';
+import { findClient } from '../db/clients';
+import { type Db, inScope } from '../db/connect';
+import { type LaunchRecord, resolveAgentId } from '../db/identities';
+import { openLease } from '../db/leases';
+import { issueToken, revokeAgentTokens } from '../db/tokens';
+import { forbidden, requireKind } from './http/access';
+import type { Caller } from './http/bearer';
+import { Problem, retryAfter } from './http/problem';
+import { registerWithAgent } from './workflow-calls';
+
+export interface RegistrationParts {
+  apiDb: Db;
+  ingestDb: Db;
+  temporal: Client;
+  taskQueue: string;
+  /** Divides the durations of policies. */
+  speed: number;
+}
+
+/** For an instance that doesn't say in which AWS account it runs; no worker serves it by this name. */
+const UNKNOWN_ACCOUNT = 'unknown';
+
+/** @throws Problem 403 for another's launch, 409 when the agent's workflow refuses or it should ask again later. */
+export async function registerInstance(
+  parts: RegistrationParts,
+  caller: Caller,
+  request: RegisterRequest,
+): Promise<RegisterReply> {
+  const holder = requireKind(caller, 'client', 'launch');
+  const { clientId } = holder;
+  const launch = holder.kind === 'launch' ? ownLaunch(holder.launch, request) : null;
+  const { agentId, policy } = await inScope(parts.apiDb, { clientId }, async (transaction) => ({
+    agentId: launch?.agentId ?? (await resolveAgentId(transaction, clientId, request.logical_agent_id)),
+    policy: policyOf((await findClient(transaction, clientId))?.policy ?? {}, parts.speed),
+  }));
+  const registration: Registration = {
+    facts: factsOf(request, launch),
+    policy,
+    launch: launch && { launchId: launch.launchId, switchNumber: launch.switchNumber },
+  };
+  const input = { clientId, agentId, logicalAgentId: request.logical_agent_id };
+  const outcome = await registerWithAgent(parts.temporal, parts.taskQueue, input, registration);
+  if (outcome.result === 'wait') {
+    const headers = retryAfter(outcome.retryAfterSeconds);
+    throw new Problem(409, 'wait', outcome.reason, { headers });
+  }
+  if (outcome.result === 'refused') throw new Problem(409, outcome.code, outcome.reason);
+
+  const instanceId = request.instance_id;
+  const { role, incarnation } = outcome;
+  await openLease(parts.ingestDb, { clientId, agentId, instanceId });
+  return inScope(parts.apiDb, { clientId }, async (transaction) => {
+    await revokeAgentTokens(transaction, agentId, instanceId);
+    const issued = await issueToken(
+      transaction,
+      { kind: 'agent', clientId, agentId, instanceId, incarnation },
+      null,
+    );
+    const standing = await transaction
+      .selectFrom('instance_standing')
+      .select('config_revision')
+      .where('agent_id', '=', agentId)
+      .where('instance_id', '=', instanceId)
+      .executeTakeFirst();
+    return {
+      agent_id: agentId,
+      agent_token: issued.token,
+      role,
+      incarnation,
+      heartbeat_interval_seconds: policy.heartbeatIntervalSeconds,
+      config_revision: standing?.config_revision ?? 1,
+    };
+  });
+}
+
+/** A launch id registers the one instance that the launch made, for the agent that it was made for. */
+function ownLaunch(launch: LaunchRecord, request: RegisterRequest): LaunchRecord {
+  if (launch.logicalAgentId !== request.logical_agent_id) {
+    throw forbidden(`Launch ${launch.launchId} was made for another agent.`, 'wrong_agent');
+  }
+  if (launch.instanceId !== null && launch.instanceId !== request.instance_id) {
+    throw new Problem(
+      409,
+      'unknown_launch',
+      `Launch ${launch.launchId} made instance ${launch.instanceId}, not ${request.instance_id}.`,
+    );
+  }
+  return launch;
+}
+
+/** The shipped policy with the client's own settings over it. */
+function policyOf(stored: Record<string, unknown>, speed: number): AgentPolicy {
+  const own = clientPolicySchema.safeParse(stored);
+  const set = Object.entries(own.success ? own.data : {}).filter(([, value]) => value !== undefined);
+  return policyAtSpeed({ ...DEFAULT_POLICY, ...(Object.fromEntries(set) as Partial<AgentPolicy>) }, speed);
+}
+
+function factsOf(request: RegisterRequest, launch: LaunchRecord | null): InstanceFacts {
+  return {
+    instanceId: request.instance_id,
+    instanceType: request.instance_type,
+    zone: request.az,
+    region: request.region,
+    mode: request.mode,
+    imageId: request.ami_id,
+    accountId: request.account_id ?? launch?.accountId ?? UNKNOWN_ACCOUNT,
+    hostname: request.hostname,
+    privateIp: request.private_ip,
+    publicIp: request.public_ip,
+    agentVersion: request.agent_version,
+  };
+}

@@ -1,0 +1,103 @@
+/** The API as one HTTP server: the heartbeat intake first, everything else by Express. */
+import { createServer, type Server } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Client } from '@temporalio/client';
+import express, { type ErrorRequestHandler, type Express } from 'express';
+import type { Logger } from 'pino';
+import type { Db } from '../db/connect';
+import { signalSender } from '../temporal/signal-sender';
+import { accountRoutes } from './account-routes';
+import { agentRoutes } from './agent-routes';
+import { dashboardFiles } from './dashboard-files';
+import type { EventFeed } from './events/event-feed';
+import { eventRoutes } from './events/event-stream';
+import { Authenticator } from './http/bearer';
+import { problemOf } from './http/failures';
+import { Problem, writeProblem } from './http/problem';
+import { HeartbeatIntake } from './intake/heartbeat-intake';
+import { SignalDelivery } from './intake/signal-delivery';
+import { peopleRoutes } from './people-routes';
+import { readinessRoutes } from './readiness';
+
+export interface ApiParts {
+  apiDb: Db;
+  ingestDb: Db;
+  temporal: Client;
+  feed: EventFeed;
+  taskQueue: string;
+  /** Divides the durations of policies. */
+  speed: number;
+  /** Each heartbeat becomes a signal. */
+  everyBeat: boolean;
+  workflowUrl: (workflowId: string) => string | null;
+  log: Logger;
+}
+
+export interface Api {
+  server: Server;
+  /** Resolves when what was taken in is stored, and its delivery was tried. */
+  idle(): Promise<void>;
+}
+
+export function createApi(parts: ApiParts): Api {
+  const { ingestDb, log } = parts;
+  const authenticator = new Authenticator(parts.apiDb);
+  const delivery = new SignalDelivery(ingestDb, signalSender(parts.temporal), log);
+  const intake = new HeartbeatIntake({ ...parts, authenticator, delivery });
+  const app = createApp({ ...parts, authenticator, delivery });
+  const server = createServer((request, response) => {
+    const agentId = intake.agentOf(request);
+    if (agentId === null) app(request, response);
+    else void intake.answer(agentId, request, response);
+  });
+  server.on('clientError', answerUnreadable);
+  return {
+    server,
+    async idle() {
+      await intake.idle();
+      await delivery.idle();
+    },
+  };
+}
+
+function createApp(parts: ApiParts & { authenticator: Authenticator; delivery: SignalDelivery }): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.use(
+    readinessRoutes(parts),
+    accountRoutes(parts),
+    agentRoutes(parts),
+    peopleRoutes(parts),
+    eventRoutes(parts),
+  );
+  app.use(dashboardFiles());
+  app.use((request) => {
+    throw new Problem(404, 'not_found', `There is nothing at ${request.path}.`);
+  });
+  const onError: ErrorRequestHandler = (error, _request, response, _next) => {
+    writeProblem(response, problemOf(error, parts.log));
+  };
+  app.use(onError);
+  return app;
+}
+
+/** What isn't HTTP gets its answer from the bare socket. */
+function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const tooLarge = error.code === 'HPE_HEADER_OVERFLOW';
+  const late = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+  const problem = tooLarge
+    ? new Problem(431, 'headers_too_long', 'The headers of the request are too long.')
+    : late
+      ? new Problem(408, 'too_slow', 'The request took too long to arrive.')
+      : new Problem(400, 'bad_request', 'The request is not HTTP/1.1 that this server can read.');
+  const { status, title } = problem.document();
+  const body = JSON.stringify(problem.document());
+  socket.end(
+    `HTTP/1.1 ${status} ${title}\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}

@@ -1,0 +1,48 @@
+/** The API's environment. */
+import { z } from 'zod';
+import { portVariable, readEnvironment } from '../contracts/environment';
+import { databaseVariables } from '../db/settings';
+import { temporalVariables } from '../temporal/settings';
+
+const apiVariables = z.object({
+  ...databaseVariables,
+  ...temporalVariables,
+  PORT: portVariable.default(5000),
+  HOST: z
+    .string()
+    .regex(/^\S+$/)
+    .default('127.0.0.1')
+    .describe('the address to listen on, such as 127.0.0.1 or 0.0.0.0'),
+  TASK_QUEUE: z
+    .string()
+    .min(1)
+    .default('spotkeeper')
+    .describe('the name of the Temporal task queue of the workflows'),
+  TEMPORAL_UI_URL: z
+    .url()
+    .optional()
+    .describe(
+      'the address of the Temporal Web UI, to which agents are linked, such as http://127.0.0.1:8233',
+    ),
+  HEARTBEAT_SIGNALS: z
+    .enum(['news', 'every'])
+    .default('news')
+    .describe('news (only heartbeats that say something new reach the workflow) or every'),
+  SPOTKEEPER_SPEED: z.coerce
+    .number()
+    .min(1)
+    .max(100_000)
+    .default(1)
+    .describe('a number from 1 to 100000 by which the durations of policies are divided'),
+  LOG_LEVEL: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal'])
+    .default('info')
+    .describe('one of trace, debug, info, warn, error, fatal'),
+});
+
+export type ApiSettings = z.infer<typeof apiVariables>;
+
+/** @throws EnvironmentError */
+export function readApiSettings(environment: NodeJS.ProcessEnv): ApiSettings {
+  return readEnvironment(apiVariables, environment);
+}

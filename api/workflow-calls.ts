@@ -1,0 +1,123 @@
+/** Updates of agents' workflows, bounded in time, with their failures turned into refusals. */
+import {
+  ApplicationFailure,
+  type Client,
+  WithStartWorkflowOperation,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
+} from '@temporalio/client';
+import { defineSearchAttributeKey } from '@temporalio/common';
+import { failureTypes } from '../contracts/activities';
+import { agentWorkflowId, type SearchAttributeName } from '../contracts/ids';
+import {
+  type AgentInput,
+  type Registration,
+  type RegistrationOutcome,
+  type SwitchAccepted,
+  type SwitchRequest,
+  updateNames,
+  workflowTypes,
+} from '../contracts/messages';
+import { Problem } from './http/problem';
+
+/** An answer takes milliseconds while a worker runs; without one it never comes. */
+const DEADLINE_MS = 8_000;
+
+/** Registers an instance with its agent's workflow, which starts if it isn't there. */
+export function registerWithAgent(
+  client: Client,
+  taskQueue: string,
+  input: AgentInput,
+  registration: Registration,
+): Promise<RegistrationOutcome> {
+  const { facts } = registration;
+  const attributes: Record<SearchAttributeName, string> = {
+    ClientId: input.clientId,
+    AgentId: input.agentId,
+    AgentStatus: 'online',
+    InstanceMode: facts.mode,
+    Region: facts.region,
+    InstanceId: facts.instanceId,
+  };
+  const startWorkflowOperation = new WithStartWorkflowOperation(workflowTypes.agent, {
+    workflowId: agentWorkflowId(input.agentId),
+    taskQueue,
+    args: [input],
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    workflowIdReusePolicy: 'REJECT_DUPLICATE',
+    typedSearchAttributes: Object.entries(attributes).map(([name, value]) => ({
+      key: defineSearchAttributeKey(name, 'KEYWORD'),
+      value,
+    })),
+  });
+  return answered(client, input.agentId, () =>
+    client.workflow.executeUpdateWithStart<never, RegistrationOutcome, [Registration]>(updateNames.register, {
+      args: [registration],
+      startWorkflowOperation: startWorkflowOperation as never,
+    }),
+  );
+}
+
+export function requestSwitchOfAgent(
+  client: Client,
+  agentId: string,
+  request: SwitchRequest,
+): Promise<SwitchAccepted> {
+  return answered(client, agentId, () =>
+    client.workflow
+      .getHandle(agentWorkflowId(agentId))
+      .executeUpdate<SwitchAccepted, [SwitchRequest]>(updateNames.requestSwitch, { args: [request] }),
+  );
+}
+
+async function answered<T>(client: Client, agentId: string, call: () => Promise<T>): Promise<T> {
+  try {
+    return await client.withDeadline(Date.now() + DEADLINE_MS, call);
+  } catch (error) {
+    throw refusalOf(error, agentId) ?? error;
+  }
+}
+
+/** Null for what failures.ts turns into a refusal, whoever called: Temporal being away. */
+function refusalOf(error: unknown, agentId: string): Problem | null {
+  if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure) {
+    return refusedByWorkflow(error.cause);
+  }
+  if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) {
+    return Problem.unavailable(
+      'no_answer',
+      `The workflow of agent ${agentId} did not answer in time; is a worker running? Ask again.`,
+      5,
+    );
+  }
+  if (error instanceof WorkflowExecutionAlreadyStartedError || error instanceof WorkflowNotFoundError) {
+    return new Problem(
+      409,
+      'agent_ended',
+      `The workflow of agent ${agentId} does not run, so there is nobody to ask; look at ${agentWorkflowId(agentId)} in the Temporal Web UI.`,
+    );
+  }
+  return null;
+}
+
+function refusedByWorkflow(failure: ApplicationFailure): Problem {
+  switch (failure.type) {
+    case failureTypes.switchRunning: {
+      const running = failure.details?.[0] as SwitchAccepted | undefined;
+      return new Problem(409, 'switch_running', failure.message, {
+        extensions: {
+          switch_number: running?.switchNumber,
+          switch_workflow_id: running?.switchWorkflowId,
+        },
+      });
+    }
+    case failureTypes.noPrimary:
+      return new Problem(409, 'no_primary', failure.message);
+    case failureTypes.invalidRequest:
+      return new Problem(422, 'invalid_request', failure.message);
+    default:
+      return new Problem(409, 'refused', failure.message);
+  }
+}
