@@ -3,8 +3,9 @@
  *
  * - cloud seconds: seconds of the cloud's own life, the unit of everything it keeps: market, boot, notice, images.
  *   They pass `speed` times as fast as real ones and only while the simulator runs.
- * - anchor: a pair of a cloud second and the wall time it fell on. Each run of the simulator adds one (a paused clock,
- *   one an advance), so that a moment's wall time, once told, is told again after a restart.
+ * - anchor: a pair of a cloud second and the wall time it fell on. Each run of the simulator adds one, so that a
+ *   moment's wall time, once told, is told again after a restart. A paused clock has only the anchor of its last move:
+ *   what was an hour of cloud time ago was an hour ago on the wall.
  */
 export interface Anchor {
   /** Cloud seconds. */
@@ -36,7 +37,8 @@ export class CloudClock {
   constructor(settings: ClockSettings) {
     this.#settings = settings;
     this.#started = settings.monotonic();
-    this.#anchors = [...settings.anchors, { cloud: settings.position, wall: settings.wall() }];
+    const anchor = { cloud: settings.position, wall: settings.wall() };
+    this.#anchors = settings.paused ? [anchor] : [...settings.anchors, anchor];
   }
 
   get anchors(): readonly Anchor[] {
@@ -61,21 +63,26 @@ export class CloudClock {
   /** Moves a paused clock on by cloud seconds. */
   advance(seconds: number): void {
     this.#advanced += seconds;
-    this.#anchors = [...this.#anchors, { cloud: this.now(), wall: this.#settings.wall() }];
+    this.#anchors = [{ cloud: this.now(), wall: this.#settings.wall() }];
   }
 
   /** The wall time of a cloud second, past or to come. */
   wallAt(cloudSecond: number): Date {
-    const anchor = this.#anchors.findLast(({ cloud }) => cloud <= cloudSecond) ?? this.#anchors[0];
-    if (anchor === undefined) throw new Error('The clock has no anchor.');
+    const [anchor] = this.#around(({ cloud }) => cloud <= cloudSecond);
     return new Date(anchor.wall + ((cloudSecond - anchor.cloud) / this.#settings.speed) * 1000);
   }
 
-  /** The cloud second of a wall time, past or to come. */
+  /** The cloud second of a wall time, past or to come. While no simulator ran, none passed. */
   cloudAt(wall: Date): number {
-    const anchor = this.#anchors.findLast((known) => known.wall <= wall.getTime()) ?? this.#anchors[0];
-    if (anchor === undefined) throw new Error('The clock has no anchor.');
-    return anchor.cloud + ((wall.getTime() - anchor.wall) / 1000) * this.#settings.speed;
+    const [anchor, next] = this.#around((known) => known.wall <= wall.getTime());
+    const second = anchor.cloud + ((wall.getTime() - anchor.wall) / 1000) * this.#settings.speed;
+    return Math.min(second, next?.cloud ?? Infinity);
+  }
+
+  /** The last anchor before something, or else the first, and the one after it. */
+  #around(isBefore: (anchor: Anchor) => boolean): readonly [Anchor, Anchor | undefined] {
+    const index = Math.max(0, this.#anchors.findLastIndex(isBefore));
+    return [this.#anchors[index] as Anchor, this.#anchors[index + 1]];
   }
 
   /** Real milliseconds until a cloud second; Infinity when the clock is paused and it is still to come. */

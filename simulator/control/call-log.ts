@@ -10,7 +10,7 @@ export interface Call {
   readonly params: Readonly<Record<string, string>>;
   readonly client_token: string | null;
   readonly request_id: string;
-  /** `pending`, `ok`, an error code, or what a fault made of it: `hung`, `dropped`. */
+  /** `pending`, `ok`, an error code, or what a fault made of it: `hung`, `dropped`, `abandoned`. */
   readonly outcome: string;
   readonly [field: string]: unknown;
 }

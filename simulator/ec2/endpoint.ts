@@ -88,7 +88,10 @@ export class Ec2Endpoint {
       calls.amend(call.number, { outcome: 'hung' });
       await faults.hold(gone.signal);
       // A caller that gave up before its call took effect has no effect.
-      if (gone.signal.aborted) return null;
+      if (gone.signal.aborted) {
+        calls.amend(call.number, { outcome: 'abandoned' });
+        return null;
+      }
     }
     let answer: Answer;
     try {

@@ -95,6 +95,7 @@ describe("the cloud's clock", () => {
     expect(clock.wallAt(660).getTime()).toBe(1_006_000);
     expect(clock.cloudAt(new Date(1_006_000))).toBe(660);
     expect(clock.cloudAt(new Date(5000))).toBe(300);
+    expect(clock.cloudAt(new Date(900_000))).toBe(600);
   });
 
   test('stands still when paused, but for being moved on', () => {
@@ -105,5 +106,6 @@ describe("the cloud's clock", () => {
     clock.advance(90);
     expect(clock.now()).toBe(90);
     expect(clock.wallAt(90).getTime()).toBe(1_065_000);
+    expect(clock.wallAt(0).getTime()).toBe(1_063_500);
   });
 });
