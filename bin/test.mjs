@@ -13,6 +13,7 @@ const checks =
     ? [jest]
     : [
         { name: 'types', args: [...bin('typescript', 'bin', 'tsc'), '--noEmit'] },
+        { name: 'types of the page', args: [...bin('typescript', 'bin', 'tsc'), '-p', 'dashboard'] },
         { name: 'lint', args: [...bin('eslint', 'bin', 'eslint.js'), '--max-warnings', '0', '.'] },
         {
           name: 'formatting',
