@@ -20,8 +20,11 @@ type Fields = Record<string, unknown>;
 
 /** Checks that `input` is an object whose named fields pass; the reason names the first that doesn't. */
 function checkFields<T>(input: unknown, fields: Record<string, (value: unknown) => boolean>): Checked<T> {
-  if (typeof input !== 'object' || input === null || Array.isArray(input)) {
+  if (typeof input !== 'object' || input === null || Array.isArray(input) || ArrayBuffer.isView(input)) {
     return { ok: false, reason: `it takes a JSON object, got ${describe(input)}` };
+  }
+  if ('unreadablePayload' in input) {
+    return { ok: false, reason: `it takes JSON, and can't be read (${String(input.unreadablePayload)})` };
   }
   for (const [name, passes] of Object.entries(fields)) {
     const value = (input as Fields)[name];
@@ -31,6 +34,7 @@ function checkFields<T>(input: unknown, fields: Record<string, (value: unknown) 
 }
 
 function describe(value: unknown): string {
+  if (ArrayBuffer.isView(value)) return `${value.byteLength} bytes`;
   const text = value === undefined ? 'nothing' : JSON.stringify(value);
   return text.length > 100 ? `${text.slice(0, 100)}…` : text;
 }
