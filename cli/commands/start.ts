@@ -6,6 +6,17 @@ import { UsageError } from '../usage-error';
 
 const FLAGS = ['fresh', 'agents', 'speed', 'traces'];
 
+const ENVIRONMENT = `
+Environment:
+  DATABASE_URL          a PostgreSQL database, instead of the embedded one
+  TEMPORAL_ADDRESS      a Temporal server, instead of one of our own; with TEMPORAL_NAMESPACE,
+                        TEMPORAL_TLS_CERT_FILE, TEMPORAL_TLS_KEY_FILE, TEMPORAL_TLS_CA_FILE, TEMPORAL_API_KEY
+  AWS_REGION            with AWS credentials and AWS_ACCOUNT_ID: the real EC2, instead of the simulated one;
+                        AWS_REGIONS names more regions
+  HOST, API_PUBLIC_URL  what the API listens on (127.0.0.1), and where instances of the real EC2 reach it
+  SPOTKEEPER_STATE_DIR  where the state is kept (.spotkeeper in the checkout)
+  HEARTBEAT_SIGNALS     news or every (the demo's default)`;
+
 export function addStartCommand(program: Command, finish: (exitCode: number) => void): void {
   program
     .command('start')
@@ -17,6 +28,7 @@ export function addStartCommand(program: Command, finish: (exitCode: number) => 
       'run the market, boots, notices and policy durations this many times faster (default: 1)',
     )
     .option('--traces <dir>', 'a folder of recorded spot markets (default: a synthetic market)')
+    .addHelpText('after', ENVIRONMENT)
     .showHelpAfterError('(start takes --fresh, --agents N, --speed N and --traces DIR)')
     .allowExcessArguments()
     .action(async (flags: StartFlags, command: Command) => {

@@ -3,17 +3,24 @@
  * programs are used; its own launcher has a known password and children that a terminal's Ctrl-C reaches.
  */
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import path from 'node:path';
-import type { SystemUser } from './postgres-user';
+import { makeReachable, REACHABLE_FOLDER, type SystemUser } from './postgres-user';
 
 export interface PostgresBinaries {
   initdb: string;
   postgres: string;
 }
-
-/** Where root keeps what the user `postgres` must reach and can't below a private home. */
-export const REACHABLE_FOLDER = '/var/lib/spotkeeper';
 
 /**
  * The programs, in a place where `user` can run them; a copy is made where the installed ones are out of its reach.
@@ -27,11 +34,16 @@ export function postgresBinaries(user: SystemUser | null, say: (line: string) =>
   const copy = path.join(REACHABLE_FOLDER, `postgres-${installed.version}`);
   if (!existsSync(copy)) {
     say(`PostgreSQL's programs are copied to ${copy}: the user "postgres" cannot reach this folder.`);
-    mkdirSync(REACHABLE_FOLDER, { recursive: true, mode: 0o755 });
-    const unfinished = mkdtempSync(path.join(REACHABLE_FOLDER, 'copy-'));
+    const unfinished = mkdtempSync(path.join(makeReachable(), 'copy-'));
     try {
-      cpSync(installed.native, path.join(unfinished, 'native'), { recursive: true, verbatimSymlinks: true });
-      renameSync(path.join(unfinished, 'native'), copy);
+      const native = path.join(unfinished, 'native');
+      cpSync(installed.native, native, { recursive: true, verbatimSymlinks: true });
+      for (const entry of [
+        native,
+        ...readdirSync(native, { recursive: true, encoding: 'utf8' }).map((name) => path.join(native, name)),
+      ])
+        if (!lstatSync(entry).isSymbolicLink()) chmodSync(entry, 0o755);
+      renameSync(native, copy);
     } finally {
       rmSync(unfinished, { recursive: true, force: true });
     }

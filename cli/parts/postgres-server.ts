@@ -75,7 +75,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Part> {
     ...options.settings,
   };
   const part = await Part.start({
-    name: 'the database (embedded PostgreSQL)',
+    name: 'the database',
     command: options.binaries.postgres,
     args: [
       '-D',

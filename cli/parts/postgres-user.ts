@@ -1,5 +1,7 @@
 /** PostgreSQL refuses to run as root; as root it runs as the system user `postgres`. */
 import { execFileSync, spawnSync } from 'node:child_process';
+import { chmodSync, mkdirSync } from 'node:fs';
+import path from 'node:path';
 
 export interface SystemUser {
   uid: number;
@@ -41,6 +43,20 @@ function lookUp(): SystemUser | null {
   } catch {
     return null; // `id` fails for a user that does not exist.
   }
+}
+
+/** Where root keeps what the user `postgres` must reach and can't below a private home. */
+export const REACHABLE_FOLDER = '/var/lib/spotkeeper';
+
+/** Makes a folder there that every user can enter, whatever the umask. */
+export function makeReachable(...names: string[]): string {
+  let folder = REACHABLE_FOLDER;
+  for (const name of ['', ...names]) {
+    folder = path.join(folder, name);
+    mkdirSync(folder, { recursive: true });
+    chmodSync(folder, 0o755);
+  }
+  return folder;
 }
 
 /** Whether this user can enter the folder, with all folders above it. */

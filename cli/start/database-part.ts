@@ -1,11 +1,11 @@
 /** The database: the one that DATABASE_URL names, or the embedded PostgreSQL; migrated. */
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { DIST } from '../checkout';
-import { postgresBinaries, REACHABLE_FOLDER } from '../parts/postgres-binaries';
+import { postgresBinaries } from '../parts/postgres-binaries';
 import {
   ensureDatabase,
   initialisePostgres,
@@ -13,7 +13,13 @@ import {
   postgresUrl,
   startPostgres,
 } from '../parts/postgres-server';
-import { canEnter, postgresUser, type SystemUser } from '../parts/postgres-user';
+import {
+  canEnter,
+  makeReachable,
+  postgresUser,
+  REACHABLE_FOLDER,
+  type SystemUser,
+} from '../parts/postgres-user';
 import type { StateFolder } from './state-folder';
 import type { Supervisor } from './supervisor';
 
@@ -59,20 +65,19 @@ export async function startEmbeddedDatabase(
 
 /** Removes the data of the embedded database, which may lie outside the state folder. */
 export function removeEmbeddedDatabase(state: StateFolder): void {
-  for (const folder of [state.file('postgres'), reachable(state)])
+  for (const folder of [state.file('postgres'), path.join(REACHABLE_FOLDER, ownName(state))])
     rmSync(folder, { recursive: true, force: true });
   state.remove('database.json');
 }
 
 function dataFolder(state: StateFolder, user: SystemUser | null): { path: string; elsewhere: boolean } {
   if (canEnter(state.path, user)) return { path: state.file('postgres'), elsewhere: false };
-  mkdirSync(reachable(state), { recursive: true, mode: 0o755 });
-  return { path: path.join(reachable(state), 'postgres'), elsewhere: true };
+  return { path: path.join(makeReachable(ownName(state)), 'postgres'), elsewhere: true };
 }
 
-/** A folder of this state's own. */
-function reachable(state: StateFolder): string {
-  return path.join(REACHABLE_FOLDER, createHash('sha256').update(state.path).digest('hex').slice(0, 12));
+/** The name of a folder of this state's own among those of other states. */
+function ownName(state: StateFolder): string {
+  return createHash('sha256').update(state.path).digest('hex').slice(0, 12);
 }
 
 /** @throws Error, a sentence, if the database that DATABASE_URL names does not take a login. */

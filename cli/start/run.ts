@@ -17,6 +17,10 @@ const SETTLE_MS = 10_000;
 
 /** @returns the exit code: 0 after a stop that was asked for, 1 after a failure, 130 after a forced stop. */
 export async function runStack(settings: StartSettings): Promise<number> {
+  // Tokens, workflows and user data lie in files that many programs write; they are nobody else's to read.
+  process.umask(0o077);
+  // A start is told what Node.js it needs by its bootstrap.
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
   const state = new StateFolder(settings.stateFolder);
   state.hold();
   // A closed terminal takes the output with it; the stop must still be orderly.

@@ -6,6 +6,7 @@
  * 2. Files appear whole or not at all, and only their owner can read those with secrets.
  */
 import {
+  chmodSync,
   existsSync,
   linkSync,
   mkdirSync,
@@ -25,7 +26,8 @@ export class StateFolder {
   constructor(folder: string) {
     this.path = folder;
     // Others may pass through, for the user that PostgreSQL runs as; what is secret is closed by itself.
-    mkdirSync(folder, { recursive: true, mode: 0o711 });
+    mkdirSync(folder, { recursive: true });
+    chmodSync(folder, 0o711);
     mkdirSync(this.file('logs'), { recursive: true, mode: 0o700 });
   }
 

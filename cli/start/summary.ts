@@ -13,6 +13,8 @@ export interface SummaryFacts {
   cloudUrl: string | null;
   awsAccount: string | null;
   clientId: string;
+  /** Signs the person in to the dashboard. */
+  userToken: string;
   stateFolder: string;
   agents: number;
   speed: number;
@@ -22,6 +24,7 @@ export interface SummaryFacts {
 export function summary(facts: SummaryFacts): string {
   const rows: [string, string][] = [
     ['API', facts.apiUrl],
+    ['Dashboard', `${facts.apiUrl}/#token=${facts.userToken}`],
     ['Temporal Web UI', facts.temporalUiUrl ?? '(that of your own server)'],
     ['Temporal', `${facts.temporalAddress}, namespace ${facts.temporalNamespace}`],
     ['Database', facts.databaseUrl],

@@ -133,9 +133,7 @@ test('an embedded database whose files are broken', async () => {
   if (process.getuid?.() === 0) execFileSync('chown', ['-R', 'postgres', path.join(stateFolder, 'postgres')]);
   chmodSync(path.join(stateFolder, 'postgres'), 0o700);
   const { code, output } = await start({ stateFolder, env: realTemporal() });
-  expect(output).toMatch(
-    /The database \(embedded PostgreSQL\) ended with exit code \d[\s\S]*postgresql\.conf/,
-  );
+  expect(output).toMatch(/The database ended with exit code \d[\s\S]*postgresql\.conf/);
   expect(code).toBe(1);
 });
 
