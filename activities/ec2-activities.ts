@@ -1,6 +1,6 @@
 /** The EC2 steps of one account in one region. */
 import { createHash } from 'node:crypto';
-import { ApplicationFailure } from '@temporalio/common';
+import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
 import { CloudError, type CloudPort } from '../cloud/cloud-port';
 import type {
   Ec2Activities,
@@ -85,6 +85,7 @@ export function createEc2Activities({ cloud, db, apiPublicUrl }: Ec2Dependencies
             : 'not to be found, which proves nothing of an instance never seen';
           throw ApplicationFailure.create({
             type: failureTypes.notTerminatedYet,
+            category: ApplicationFailureCategory.BENIGN, // The usual course: EC2 takes its time.
             message: `EC2 says ${instanceId} is ${state}.`,
             nextRetryDelay: PROOF_INTERVAL,
           });

@@ -26,9 +26,9 @@ export class AwsCloud implements CloudPort {
   constructor(region: string) {
     this.ec2 = new EC2Client({
       region,
-      // Two quick repeats of what failed on the way; what goes on failing is Temporal's to retry, and to show.
-      maxAttempts: 3,
-      retryMode: 'standard',
+      // What fails is Temporal's to retry, and to show. The SDK would also repeat a lack of capacity, which is a 500,
+      // and so lose seconds of the two minutes to a pool that has nothing.
+      maxAttempts: 1,
       requestHandler: { connectionTimeout: 3_000, requestTimeout: 15_000, throwOnRequestTimeout: true },
     });
   }

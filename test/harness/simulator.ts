@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { type ReadyMessages, startProcess, type TestProcess } from './processes';
 import { testServers } from './servers';
-import { testFile } from './test-file';
+import { MARK_VARIABLE, testFile } from './test-file';
 
 export type Simulator = TestProcess<ReadyMessages['simulator']>;
 
@@ -10,5 +10,6 @@ let count = 0;
 
 export function startSimulator(...args: string[]): Promise<Simulator> {
   const state = path.join(testServers().folder, testFile().mark, `cloud-${++count}`);
-  return startProcess('simulator', {}, ['--state', state, ...args]);
+  // Agents get nothing of this process's environment but the mark by which the leak check finds them.
+  return startProcess('simulator', {}, ['--state', state, '--pass-environment', MARK_VARIABLE, ...args]);
 }

@@ -1,0 +1,182 @@
+/**
+ * kill -9 in the middle. A step is held where it is, by the simulated cloud or by the database, the process is killed,
+ * the hold released and the process started again; whatever the step, the outcome is that of an undisturbed switch.
+ */
+import { Client } from 'pg';
+import { type RunningAgent, System } from '../harness/system';
+
+let system: System;
+
+beforeAll(async () => {
+  system = await System.start();
+  // Lets a test hold any transaction that writes an event of a given type: it waits for this advisory lock.
+  await system.sql.query(`
+    create function hold_event() returns trigger language plpgsql security definer as $$
+    begin
+      if exists (select from held_events where event_type = new.event_type) then
+        perform pg_advisory_xact_lock(4711);
+      end if;
+      return new;
+    end $$;
+    create table held_events (event_type text primary key);
+    create trigger hold_event before insert on system_events for each row execute function hold_event();
+    create function hold_intent() returns trigger language plpgsql security definer as $$
+    begin
+      if exists (select from held_events where event_type = 'launch_intent') then
+        perform pg_advisory_xact_lock(4711);
+      end if;
+      return new;
+    end $$;
+    create trigger hold_intent before insert on launch_intents for each row execute function hold_intent();
+  `);
+}, 120_000);
+afterAll(() => system?.stop());
+
+interface Hold {
+  /** Resolves when the step has been reached. */
+  reached: Promise<unknown>;
+  release(): Promise<void>;
+}
+
+/** Holds the next call of an action at the cloud, before or after its effect. */
+function atCloud(action: string, kind: 'hang' | 'hang-after') {
+  return async (): Promise<Hold> => {
+    const calls = await system.callsSoFar();
+    await system.control('faults', { action, kind });
+    return {
+      reached: system.callArrives(action, calls),
+      release: async () => {
+        await system.control('faults/release', {});
+        await system.control('faults/clear', {});
+      },
+    };
+  };
+}
+
+/** Holds the transaction that writes an event, or the launch intent, just before it would commit. */
+function atDatabase(eventType: string) {
+  return async (): Promise<Hold> => {
+    const holder = new Client({ connectionString: system.database.url });
+    await holder.connect();
+    await holder.query('select pg_advisory_lock(4711)');
+    await system.sql.query('insert into held_events values ($1)', [eventType]);
+    return {
+      reached: lockAwaited(),
+      release: async () => {
+        await system.sql.query('delete from held_events');
+        await holder.end();
+      },
+    };
+  };
+}
+
+async function lockAwaited(): Promise<void> {
+  for (;;) {
+    const { rows } = await system.sql.query(
+      `select from pg_locks where locktype = 'advisory' and objid = 4711 and not granted
+         and database = (select oid from pg_database where datname = current_database())`,
+    );
+    if (rows.length > 0) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** Nothing is held: the kill comes at once after the event. */
+function after(eventType: string) {
+  return async (agent: RunningAgent): Promise<Hold> => ({
+    reached: agent.event(eventType),
+    release: async () => undefined,
+  });
+}
+
+const STEPS: [step: string, hold: (agent: RunningAgent) => Promise<Hold>][] = [
+  ['the market is being looked at', atCloud('DescribeSpotPriceHistory', 'hang')],
+  ['the launch intent is being written', atDatabase('launch_intent')],
+  ['RunInstances is under way, without effect yet', atCloud('RunInstances', 'hang')],
+  ['RunInstances has launched, but has not answered', atCloud('RunInstances', 'hang-after')],
+  ['the new instance boots', after('instance_launched')],
+  ['the candidate is being written into the books', atDatabase('candidate_registered')],
+  ['the candidate has registered', after('candidate_registered')],
+  ['the cut-over is being committed', atDatabase('cut_over')],
+  ['the cut-over is committed', after('cut_over')],
+  ['the end of the switch is being written', atDatabase('switch_completed')],
+  ['the zombie waits', after('switch_completed')],
+  ['TerminateInstances is under way, without effect yet', atCloud('TerminateInstances', 'hang')],
+  ['TerminateInstances has taken effect, but has not answered', atCloud('TerminateInstances', 'hang-after')],
+  ['the termination is being proved', atCloud('DescribeInstances', 'hang')],
+  ['the proof is being written', atDatabase('instance_terminated')],
+];
+
+it.each(STEPS)('the worker killed while %s', (step, hold) => undisturbed(step, hold, 'worker'), 120_000);
+
+it.each(STEPS.filter((_, index) => [3, 4, 6, 8].includes(index)))(
+  'the API killed while %s',
+  (step, hold) => undisturbed(step, hold, 'api'),
+  120_000,
+);
+
+it('the agent killed on both machines in the middle of a switch', async () => {
+  const agent = await system.agent('both-killed');
+  await system.call('POST', `agents/${agent.agentId}/switch`, {});
+  const launched = await agent.event('candidate_registered');
+  await system.control(`instances/${agent.firstInstanceId}/crash`, {});
+  await system.control(`instances/${launched.instance_id}/crash`, {});
+  await settled(agent);
+}, 120_000);
+
+async function undisturbed(
+  step: string,
+  hold: (agent: RunningAgent) => Promise<Hold>,
+  victim: 'worker' | 'api',
+): Promise<void> {
+  const agent = await system.agent(`${victim} ${step}`);
+  const held = await hold(agent);
+  const answer = await system.call('POST', `agents/${agent.agentId}/switch`, { request_id: step });
+  expect(answer.status).toBe(202);
+  await held.reached;
+  await system[victim].kill();
+  await held.release();
+  await system[victim].restart();
+  await settled(agent);
+}
+
+/** One switch, one launch, one primary, the old machine proved gone: as if nothing had happened. */
+async function settled(agent: RunningAgent): Promise<void> {
+  await eventOnce(agent, 'switch_completed');
+  const terminated = await agent.event('instance_terminated');
+  expect(terminated.instance_id).toBe(agent.firstInstanceId);
+  const state = await agent.state();
+  expect(state).toMatchObject({ incarnation: 2, status: 'online', candidate: null, activeSwitch: null });
+
+  const books = await agent.instances();
+  expect(books).toMatchObject([
+    { id: agent.firstInstanceId, instance_status: 'terminated', termination_confirmed: true },
+    { id: state.primary?.instanceId, instance_status: 'primary', termination_confirmed: false },
+  ]);
+  const cloud = await agent.cloudInstances();
+  expect(cloud.map((one) => [one.instance_id, one.state === 'running']).sort()).toEqual(
+    [
+      [agent.firstInstanceId, false],
+      [state.primary?.instanceId, true],
+    ].sort(),
+  );
+  const { rows } = await system.sql.query(
+    `select event_type, count(*)::int as times from system_events
+     where agent_id = $1 and event_type in ('switch_started', 'cut_over', 'switch_completed', 'instance_terminated')
+     group by event_type`,
+    [agent.agentId],
+  );
+  expect(Object.fromEntries(rows.map((row) => [row.event_type, row.times]))).toEqual({
+    switch_started: 1,
+    cut_over: 1,
+    switch_completed: 1,
+    instance_terminated: 1,
+  });
+}
+
+/** The event may have been taken by the step itself. */
+async function eventOnce(agent: RunningAgent, type: string): Promise<void> {
+  if (system.events.seen.some((event) => event.event_type === type && event.agent_id === agent.agentId))
+    return;
+  await agent.event(type);
+}
