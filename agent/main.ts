@@ -1,92 +1,159 @@
-/** The agent's process. Exit codes: 0 stopped or not wanted (systemd lets it be), 1 failed (systemd starts it again), 2
- * not configured. */
-import { Agent } from './agent';
-import { createLog } from './log';
-import { type Identity, Metadata } from './metadata';
-import { registerAgent } from './registration';
-import { type AgentSettings, readSettings, SettingsError } from './settings';
-import { type AgentMemory, StateFile } from './state-file';
-import { pause } from './worker-loop';
+/**
+ * The agent on an instance: `spot-agent start`. It reports in, passes on EC2's notices, and stands down when another
+ * instance is the agent. It ends with 0 when it was told to or has stood down, with 2 when its settings are unusable, and
+ * with 1 on a fault of its own, after which systemd starts it again.
+ */
+import { Log, reasonOf } from './log';
+import { type InstanceIdentity, Metadata } from './metadata';
+import { ServerClient } from './server-client';
+import { Session, StoodDown } from './session';
+import {
+  type LocalSettings,
+  readLocalSettings,
+  readServerSettings,
+  type ServerSettings,
+  SettingsError,
+} from './settings';
+import { type AgentStateFile, StateFile } from './state-file';
+import { AGENT_VERSION } from './version';
+import { Backoff, pause } from './waiting';
+import { heartbeatWorker } from './workers/heartbeat';
+import { rebalanceCheckWorker } from './workers/rebalance-check';
+import { terminationCheckWorker } from './workers/termination-check';
 
-const log = createLog();
-const stopping = new AbortController();
+const GOODBYE_TIMEOUT_MS = 3_000;
 
 async function main(): Promise<void> {
-  const metadata = new Metadata(
-    endpointOf(process.env['AWS_EC2_METADATA_SERVICE_ENDPOINT'] ?? 'http://169.254.169.254'),
-  );
-  const stateFile = new StateFile(process.env['SPOT_AGENT_HOME'] ?? '/opt/spot-agent', log);
-  let agent: Agent | null = null;
-  const stop = (signal: string) => {
-    log('info', `Stopping on ${signal}`);
-    stopping.abort();
-    agent?.end('stopped');
-  };
-  process.once('SIGTERM', () => stop('SIGTERM'));
-  process.once('SIGINT', () => stop('SIGINT'));
-
-  const facts = await factsOf(metadata);
-  if (!facts) return;
-  const { identity, userData } = facts;
-  const settings = readSettings(process.env, userData);
-  while (!stopping.signal.aborted) {
-    const memory =
-      remembered(stateFile, identity, settings) ??
-      (await registerAgent(settings, identity, stateFile, log, stopping.signal));
-    if (!memory) return;
-    if (memory.stood_down_at) {
-      log('warn', 'This instance was superseded; its agent does nothing any more.', {
-        since: memory.stood_down_at,
-      });
-      return;
-    }
-    agent = new Agent(memory, identity, metadata, log, settings, stateFile);
-    log('info', `Agent started - ID: ${memory.agent_id}`, {
-      instance: identity.instanceId,
-      instance_type: identity.instanceType,
+  const local = readLocalSettings(process.env);
+  const log = new Log(local.logLevel);
+  const told = new AbortController();
+  for (const name of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(name, () => {
+      if (!told.signal.aborted) log.info(`Received ${name}`);
+      told.abort();
     });
-    const ending = await agent.run();
-    if (ending === 'superseded') return;
-    if (ending === 'stopped') return agent.sayGoodbye();
-    forget(stateFile, memory);
   }
+  const metadata = new Metadata(local.metadataUrl);
+  const machine = await askMetadata(metadata, log, told.signal);
+  if (!machine) return;
+  const settings = readServerSettings(process.env, machine.userData);
+  const stateFile = new StateFile(local.home);
+  const remembered = recall(stateFile, machine.identity, settings, log);
+  if (remembered?.stood_down) {
+    log.info(`This instance has stood down: ${remembered.stood_down.message}`);
+    return;
+  }
+  const session = new Session(
+    {
+      local,
+      settings,
+      identity: machine.identity,
+      server: new ServerClient(settings.serverUrl),
+      stateFile,
+      log,
+    },
+    remembered,
+  );
+  await work(session, metadata, local, told.signal);
 }
 
-/** The metadata service can take a moment after the boot. */
-async function factsOf(metadata: Metadata): Promise<{ identity: Identity; userData: string | null } | null> {
-  while (!stopping.signal.aborted) {
+async function work(
+  session: Session,
+  metadata: Metadata,
+  { home }: LocalSettings,
+  told: AbortSignal,
+): Promise<void> {
+  const { identity, log, server } = session.parts;
+  const ending = new AbortController();
+  const signal = AbortSignal.any([told, ending.signal]);
+  try {
+    if (!session.agent) await session.register(signal);
+    if (!told.aborted) {
+      log.info(`Agent started - ID: ${session.agent?.id} (files in ${home})`);
+      log.info(`Instance: ${identity.instanceId} (${identity.instanceType})`);
+      log.info(`Version: ${AGENT_VERSION}`);
+    }
+    const workers = [
+      heartbeatWorker(session, signal),
+      terminationCheckWorker(session, metadata, signal),
+      rebalanceCheckWorker(session, metadata, signal),
+    ];
     try {
-      return { identity: await metadata.identity(), userData: await metadata.userData() };
+      await Promise.all(workers);
+    } finally {
+      ending.abort();
+      await Promise.allSettled(workers);
+    }
+  } catch (error) {
+    if (!(error instanceof StoodDown)) throw error;
+    log.warning(`Standing down: ${error.message}`);
+    return;
+  }
+  const { agent } = session;
+  if (!agent) return;
+  const goodbye = await server.heartbeat(
+    agent,
+    'offline',
+    identity,
+    AbortSignal.timeout(GOODBYE_TIMEOUT_MS),
+    GOODBYE_TIMEOUT_MS,
+  );
+  log.info(goodbye.next === 'go_on' ? 'Agent shutdown reported' : 'Agent shutdown could not be reported');
+}
+
+/** Early in a boot the service may not answer yet. Null when the agent is told to stop first. */
+async function askMetadata(
+  metadata: Metadata,
+  log: Log,
+  signal: AbortSignal,
+): Promise<{ identity: InstanceIdentity; userData: string | null } | null> {
+  const backoff = new Backoff(200, 10_000);
+  while (!signal.aborted) {
+    try {
+      return { identity: await metadata.identity(signal), userData: await metadata.userData(signal) };
     } catch (error) {
-      log('warn', (error as Error).message);
-      await pause(1, stopping.signal);
+      if (signal.aborted) return null;
+      log.error(`The instance metadata is not readable: ${reasonOf(error)}`);
+      await pause(backoff.nextMs(), signal);
     }
   }
   return null;
 }
 
-/** What an earlier start on this instance left; another instance's came with an image and counts for nothing. */
-function remembered(stateFile: StateFile, identity: Identity, settings: AgentSettings): AgentMemory | null {
-  const memory = stateFile.read();
-  if (memory?.instance_id !== identity.instanceId || memory.agent_token === 'revoked') return null;
-  if (memory.server_url !== settings.serverUrl || memory.logical_agent_id !== settings.logicalAgentId)
-    return null;
-  return memory;
+/** The state that an earlier process left, if it is this instance's and of the same agent on the same server. */
+function recall(
+  stateFile: StateFile,
+  identity: InstanceIdentity,
+  settings: ServerSettings,
+  log: Log,
+): AgentStateFile | null {
+  const content = stateFile.read();
+  switch (content.found) {
+    case 'nothing':
+      return null;
+    case 'corrupt':
+      log.warning(`The state file was corrupt (${content.reason}); it is now ${content.setAside}`);
+      return null;
+    case 'state': {
+      const { state } = content;
+      if (state.instance_id !== identity.instanceId) {
+        log.info(
+          `The state file is of instance ${state.instance_id}, this is ${identity.instanceId}: registering`,
+        );
+        return null;
+      }
+      const sameAgent =
+        state.logical_agent_id === settings.logicalAgentId && state.server_url === settings.serverUrl;
+      return sameAgent ? state : null;
+    }
+  }
 }
 
-/** The server no longer knows the token: the next round registers. */
-function forget(stateFile: StateFile, memory: AgentMemory): void {
-  stateFile.write({ ...memory, agent_token: 'revoked' });
-}
-
-function endpointOf(text: string): string {
-  if (URL.canParse(text)) return text.replace(/\/+$/, '');
-  throw new SettingsError(
-    `AWS_EC2_METADATA_SERVICE_ENDPOINT is "${text}"; it takes an address such as http://169.254.169.254.`,
-  );
-}
-
-main().catch((error: unknown) => {
-  log('error', error instanceof Error ? error.message : String(error));
-  process.exitCode = error instanceof SettingsError ? 2 : 1;
-});
+main().then(
+  () => process.exit(0),
+  (error: unknown) => {
+    const usage = error instanceof SettingsError;
+    process.stderr.write(usage ? `${error.message}\n` : `The agent failed: ${(error as Error).stack}\n`);
+    process.exit(usage ? 2 : 1);
+  },
+);

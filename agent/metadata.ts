@@ -1,14 +1,14 @@
-/** The instance metadata service, version 2 only. */
-import { type HttpReply, httpRequest, jsonObject } from './http-json';
+/** The instance metadata service, version 2: every request carries a session token, which expires. */
+import { httpRequest } from './http-request';
 
-/** Who this machine is, on EC2's word. */
-export interface Identity {
+/** What the metadata service says this machine is. */
+export interface InstanceIdentity {
   instanceId: string;
   instanceType: string;
-  zone: string;
   region: string;
-  imageId: string | null;
+  zone: string;
   accountId: string | null;
+  imageId: string | null;
   mode: 'spot' | 'ondemand';
   hostname: string | null;
   privateIp: string | null;
@@ -24,99 +24,96 @@ const TOKEN_SECONDS = 21_600;
 const TIMEOUT_MS = 2_000;
 
 export class Metadata {
-  private token: string | null = null;
+  readonly #base: string;
+  #token: string | null = null;
 
-  /** @param endpoint such as http://169.254.169.254, without a slash at its end. */
-  constructor(private readonly endpoint: string) {}
+  /** @param base the service's address; it may hold a path prefix. */
+  constructor(base: string) {
+    this.#base = base.replace(/\/+$/, '');
+  }
 
-  /** @throws Error when the service doesn't answer or leaves out what every instance has. */
-  async identity(): Promise<Identity> {
-    const [document, imageId, lifeCycle, hostname, privateIp, publicIp] = await Promise.all([
-      this.get('dynamic/instance-identity/document'),
-      this.get('meta-data/ami-id'),
-      this.get('meta-data/instance-life-cycle'),
-      this.get('meta-data/hostname'),
-      this.get('meta-data/local-ipv4'),
-      this.get('meta-data/public-ipv4'),
-    ]);
-    const known = jsonObject(document ?? '');
-    const text = (name: string) => (typeof known?.[name] === 'string' ? (known[name] as string) : null);
-    const [instanceId, instanceType, zone] = [
-      text('instanceId'),
-      text('instanceType'),
-      text('availabilityZone'),
-    ];
-    if (!instanceId || !instanceType || !zone) {
-      throw new Error(`The metadata service at ${this.endpoint} gave no usable instance identity document.`);
-    }
-    const region = text('region') ?? zone.replace(/[a-z]$/, '');
-    const mode = lifeCycle === 'spot' ? 'spot' : 'ondemand';
+  /** @throws Error when the service doesn't answer, or not in its form. */
+  async identity(signal?: AbortSignal): Promise<InstanceIdentity> {
+    const document = JSON.parse(
+      (await this.#get('/latest/dynamic/instance-identity/document', signal)) ?? '{}',
+    ) as Record<string, unknown>;
+    const text = (name: string): string | null => {
+      const value = document[name];
+      return typeof value === 'string' && value !== '' ? value : null;
+    };
+    const required = (name: string): string => {
+      const value = text(name);
+      if (value === null) throw new Error(`the instance identity document holds no ${name}`);
+      return value;
+    };
+    const lifeCycle = await this.#get('/latest/meta-data/instance-life-cycle', signal);
     return {
-      instanceId,
-      instanceType,
-      zone,
-      region,
+      instanceId: required('instanceId'),
+      instanceType: required('instanceType'),
+      region: required('region'),
+      zone: required('availabilityZone'),
       accountId: text('accountId'),
-      imageId,
-      mode,
-      hostname,
-      privateIp,
-      publicIp,
+      imageId: text('imageId'),
+      mode: lifeCycle === 'spot' ? 'spot' : 'ondemand',
+      privateIp: text('privateIp'),
+      hostname: await this.#get('/latest/meta-data/local-hostname', signal),
+      publicIp: await this.#get('/latest/meta-data/public-ipv4', signal),
     };
   }
 
-  /** What EC2 is about to do to a spot instance, or null, which is the usual answer. */
-  async instanceAction(): Promise<InstanceAction | null> {
-    const body = await this.get('meta-data/spot/instance-action');
-    const told = body === null ? null : jsonObject(body);
-    if (told === null) return null;
-    const { action, time } = told;
-    if (action !== 'terminate' && action !== 'stop' && action !== 'hibernate') {
-      throw new Error(`The metadata service speaks of an instance action that is unknown: ${body}.`);
+  /** As its launcher gave it; null for none. */
+  userData(signal?: AbortSignal): Promise<string | null> {
+    return this.#get('/latest/user-data', signal);
+  }
+
+  /** EC2's interruption notice; null while there is none. */
+  async instanceAction(signal?: AbortSignal): Promise<InstanceAction | null> {
+    const text = await this.#get('/latest/meta-data/spot/instance-action', signal);
+    if (text === null) return null;
+    const { action, time } = JSON.parse(text) as Partial<InstanceAction>;
+    if (typeof time !== 'string')
+      throw new Error(`the interruption notice is not readable: ${text.slice(0, 200)}`);
+    return { action: action === 'stop' || action === 'hibernate' ? action : 'terminate', time };
+  }
+
+  /** When EC2 recommended to leave; null while it hasn't. */
+  async rebalanceNoticeTime(signal?: AbortSignal): Promise<string | null> {
+    const text = await this.#get('/latest/meta-data/events/recommendations/rebalance', signal);
+    if (text === null) return null;
+    const { noticeTime } = JSON.parse(text) as { noticeTime?: unknown };
+    if (typeof noticeTime !== 'string') {
+      throw new Error(`the rebalance recommendation is not readable: ${text.slice(0, 200)}`);
     }
-    return { action, time: typeof time === 'string' ? time : new Date(Date.now() + 120_000).toISOString() };
+    return noticeTime;
   }
 
-  /** When EC2 recommended to move, or null. */
-  async rebalanceRecommendation(): Promise<string | null> {
-    const body = await this.get('meta-data/events/recommendations/rebalance');
-    const time = body === null ? null : jsonObject(body)?.['noticeTime'];
-    return typeof time === 'string' ? time : null;
-  }
-
-  /** The instance's user data, or null if it has none. */
-  userData(): Promise<string | null> {
-    return this.get('user-data');
-  }
-
-  /** Null for 404: it isn't there. */
-  private async get(path: string): Promise<string | null> {
-    let reply = await this.ask(path);
-    if (reply.status === 401) {
-      this.token = null;
-      reply = await this.ask(path);
+  /** Null for what isn't there. A token that has expired is replaced once. */
+  async #get(path: string, signal?: AbortSignal): Promise<string | null> {
+    for (let attempt = 1; ; attempt += 1) {
+      this.#token ??= await this.#newToken(signal);
+      const reply = await httpRequest(this.#base + path, {
+        method: 'GET',
+        headers: { 'X-aws-ec2-metadata-token': this.#token },
+        timeoutMs: TIMEOUT_MS,
+        signal,
+      });
+      if (reply.status === 200) return reply.text.trim();
+      if (reply.status === 404) return null;
+      if (reply.status !== 401 || attempt === 2) {
+        throw new Error(`the metadata service answered ${reply.status} for ${path}`);
+      }
+      this.#token = null;
     }
-    if (reply.status === 404) return null;
-    if (reply.status !== 200) throw new Error(`The metadata service answered ${reply.status} to ${path}.`);
-    return reply.body.trim();
   }
 
-  private async ask(path: string): Promise<HttpReply> {
-    this.token ??= await this.newToken();
-    const headers = { 'x-aws-ec2-metadata-token': this.token };
-    return httpRequest(new URL(`${this.endpoint}/latest/${path}`), {
-      method: 'GET',
-      headers,
+  async #newToken(signal?: AbortSignal): Promise<string> {
+    const reply = await httpRequest(`${this.#base}/latest/api/token`, {
+      method: 'PUT',
+      headers: { 'X-aws-ec2-metadata-token-ttl-seconds': String(TOKEN_SECONDS) },
       timeoutMs: TIMEOUT_MS,
+      signal,
     });
-  }
-
-  private async newToken(): Promise<string> {
-    const headers = { 'x-aws-ec2-metadata-token-ttl-seconds': String(TOKEN_SECONDS) };
-    const url = new URL(`${this.endpoint}/latest/api/token`);
-    const reply = await httpRequest(url, { method: 'PUT', headers, timeoutMs: TIMEOUT_MS });
-    if (reply.status !== 200)
-      throw new Error(`The metadata service answered ${reply.status} to the request for a token.`);
-    return reply.body.trim();
+    if (reply.status === 200) return reply.text.trim();
+    throw new Error(`the metadata service answered ${reply.status} for a token`);
   }
 }

@@ -1,34 +1,48 @@
-/** The agent's calls of the API. */
+/** The server's API, as far as the agent uses it. Every call ends in one of a few outcomes, named by what to do next. */
 import type { HeartbeatReply, RegisterReply } from '../contracts/http';
-import { httpRequest, jsonObject } from './http-json';
-import type { Identity, InstanceAction } from './metadata';
+import { httpRequest, type HttpReply } from './http-request';
+import { reasonOf } from './log';
+import type { InstanceIdentity } from './metadata';
 
-/** The API said no: `code` says why, `retryAfterSeconds` when to ask again. */
-export class Refusal extends Error {
-  override name = 'Refusal';
+export type Outcome<T> =
+  | { next: 'go_on'; reply: T }
+  /** Another instance is the agent, or this one was never wanted. */
+  | { next: 'stand_down'; message: string }
+  | Refusal;
 
-  constructor(
-    readonly status: number,
-    readonly code: string,
-    message: string,
-    readonly retryAfterSeconds: number | null,
-  ) {
-    super(message);
-  }
+export interface Refusal {
+  /**
+   * `register_again`: the server doesn't know this instance (any more). `try_later`: it is away, busy, or doesn't want
+   * this yet.
+   */
+  next: 'register_again' | 'try_later';
+  reason: string;
+  /** What the server asks for; 0 if it doesn't. */
+  retryAfterMs: number;
 }
 
 const TIMEOUT_MS = 10_000;
+/** A registration is answered by a workflow, through a worker. */
+const REGISTER_TIMEOUT_MS = 20_000;
+
+/** Statuses that say the token or the agent isn't known any more. */
+const UNKNOWN_TO_SERVER = new Set([401, 403, 404, 410]);
 
 export class ServerClient {
-  constructor(private readonly serverUrl: string) {}
+  readonly #base: string;
+
+  constructor(serverUrl: string) {
+    this.#base = serverUrl;
+  }
 
   register(
     credential: string,
     logicalAgentId: string,
-    identity: Identity,
-    version: string,
-  ): Promise<RegisterReply> {
-    return this.post<RegisterReply>('agents/register', credential, {
+    identity: InstanceIdentity,
+    agentVersion: string,
+    signal: AbortSignal,
+  ): Promise<Outcome<RegisterReply>> {
+    const body = {
       logical_agent_id: logicalAgentId,
       instance_id: identity.instanceId,
       instance_type: identity.instanceType,
@@ -39,75 +53,115 @@ export class ServerClient {
       hostname: identity.hostname,
       private_ip: identity.privateIp,
       public_ip: identity.publicIp,
+      agent_version: agentVersion,
       account_id: identity.accountId,
-      agent_version: version,
-    });
+    };
+    return this.#post('register', credential, body, REGISTER_TIMEOUT_MS, signal, isRegisterReply);
   }
 
   heartbeat(
-    agentId: string,
-    token: string,
+    agent: { id: string; token: string },
     status: 'online' | 'offline',
-    identity: Identity,
+    identity: InstanceIdentity,
+    signal: AbortSignal,
     timeoutMs = TIMEOUT_MS,
-  ): Promise<HeartbeatReply> {
-    const body = { status, ...place(identity) };
-    return this.post<HeartbeatReply>(`agents/${agentId}/heartbeat`, token, body, timeoutMs);
+  ): Promise<Outcome<HeartbeatReply>> {
+    const body = {
+      status,
+      instance_id: identity.instanceId,
+      instance_type: identity.instanceType,
+      mode: identity.mode,
+      az: identity.zone,
+      health: 'healthy',
+    };
+    return this.#post(`${agent.id}/heartbeat`, agent.token, body, timeoutMs, signal, isHeartbeatReply);
   }
 
-  async terminationImminent(
-    agentId: string,
-    token: string,
-    instanceId: string,
-    told: InstanceAction,
-  ): Promise<void> {
-    await this.post(
-      `agents/${agentId}/termination-imminent`,
-      token,
-      { instance_id: instanceId, ...told },
-      3_000,
+  terminationImminent(
+    agent: { id: string; token: string },
+    body: { instance_id: string; action: string; time: string },
+    signal: AbortSignal,
+  ): Promise<Outcome<unknown>> {
+    return this.#post(`${agent.id}/termination-imminent`, agent.token, body, TIMEOUT_MS, signal, anything);
+  }
+
+  rebalanceRecommendation(
+    agent: { id: string; token: string },
+    body: { instance_id: string; notice_time: string },
+    signal: AbortSignal,
+  ): Promise<Outcome<unknown>> {
+    return this.#post(
+      `${agent.id}/rebalance-recommendation`,
+      agent.token,
+      body,
+      TIMEOUT_MS,
+      signal,
+      anything,
     );
   }
 
-  async rebalanceRecommendation(
-    agentId: string,
-    token: string,
-    instanceId: string,
-    noticeTime: string,
-  ): Promise<void> {
-    const body = { instance_id: instanceId, notice_time: noticeTime };
-    await this.post(`agents/${agentId}/rebalance-recommendation`, token, body);
-  }
-
-  /** @throws Refusal for any status but 2xx; Error when the server can't be reached. */
-  private async post<Reply>(
+  async #post<T>(
     path: string,
     token: string,
-    body: object,
-    timeoutMs = TIMEOUT_MS,
-  ): Promise<Reply> {
-    const text = JSON.stringify(body);
-    const reply = await httpRequest(new URL(`${this.serverUrl}/api/${path}`), {
-      method: 'POST',
-      headers: {
-        authorization: `Bearer ${token}`,
-        'content-type': 'application/json',
-        'content-length': String(Buffer.byteLength(text)),
-      },
-      body: text,
-      timeoutMs,
-    });
-    const answer = jsonObject(reply.body);
-    if (reply.status >= 200 && reply.status < 300 && answer) return answer as Reply;
-    const code = typeof answer?.['code'] === 'string' ? answer['code'] : 'unknown';
-    const detail =
-      typeof answer?.['detail'] === 'string' ? answer['detail'] : `The server answered ${reply.status}.`;
-    const retryAfter = Number(reply.headers['retry-after'] ?? NaN);
-    throw new Refusal(reply.status, code, detail, Number.isFinite(retryAfter) ? retryAfter : null);
+    body: unknown,
+    timeoutMs: number,
+    signal: AbortSignal,
+    isReply: (value: unknown) => value is T,
+  ): Promise<Outcome<T>> {
+    let reply: HttpReply;
+    try {
+      reply = await httpRequest(`${this.#base}/api/agents/${path}`, {
+        method: 'POST',
+        headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' },
+        body: JSON.stringify(body),
+        timeoutMs,
+        signal,
+      });
+    } catch (error) {
+      return { next: 'try_later', reason: reasonOf(error), retryAfterMs: 0 };
+    }
+    const content = parse(reply.text);
+    if (reply.status >= 200 && reply.status < 300) {
+      if (isReply(content)) return { next: 'go_on', reply: content };
+      return { next: 'try_later', reason: 'the reply is not one of the server', retryAfterMs: 0 };
+    }
+    return refusal(reply, content);
   }
 }
 
-function place(identity: Identity) {
-  const { instanceId, instanceType, mode, zone } = identity;
-  return { instance_id: instanceId, instance_type: instanceType, mode, az: zone };
+function refusal(reply: HttpReply, content: unknown): Outcome<never> {
+  const problem = (typeof content === 'object' && content !== null ? content : {}) as {
+    code?: unknown;
+    detail?: unknown;
+  };
+  const reason = typeof problem.detail === 'string' ? problem.detail : `the server answered ${reply.status}`;
+  const code = reply.status === 409 ? problem.code : null;
+  if (code === 'stand_down' || code === 'unknown_launch') return { next: 'stand_down', message: reason };
+  const seconds = Number(reply.headers['retry-after'] ?? 0);
+  const retryAfterMs = seconds > 0 && seconds <= 3600 ? seconds * 1000 : 0;
+  const unknown = code === 'register_again' || UNKNOWN_TO_SERVER.has(reply.status);
+  return { next: unknown ? 'register_again' : 'try_later', reason, retryAfterMs };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // A proxy's error page, for example; the status says the rest.
+    return null;
+  }
+}
+
+function isRegisterReply(value: unknown): value is RegisterReply {
+  const reply = value as Partial<RegisterReply> | null;
+  return typeof reply?.agent_id === 'string' && typeof reply.agent_token === 'string';
+}
+
+function isHeartbeatReply(value: unknown): value is HeartbeatReply {
+  const reply = value as Partial<HeartbeatReply> | null;
+  return typeof reply?.next_heartbeat_in_seconds === 'number' && Array.isArray(reply.actions);
+}
+
+function anything(value: unknown): value is unknown {
+  return value !== undefined;
 }

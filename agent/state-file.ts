@@ -1,78 +1,85 @@
-/** What the agent remembers over its restarts, under the sources' field names; written whole or not at all. */
+/**
+ * What the agent remembers over restarts: `data/agent_state.json`, which only its owner can read, since it holds the
+ * token. It is replaced whole, so a crash leaves the old one or the new one. An image made of this machine carries it to
+ * another, which knows by the instance id that it is not its own.
+ */
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import path from 'node:path';
-import type { Log } from './log';
 
-export interface AgentMemory {
+export interface AgentStateFile {
   version: 1;
   agent_id: string;
   logical_agent_id: string;
   instance_id: string;
   current_mode: 'spot' | 'ondemand';
   server_url: string;
-  incarnation: number;
-  agent_token: string;
   last_heartbeat: string | null;
-  /** Set once the server said that another instance is the agent now. */
-  stood_down_at: string | null;
+  last_pricing_report: string | null;
+  replica_mode: 'none' | 'manual' | 'automatic';
+  auto_switch_enabled: boolean;
+  manual_replica_enabled: boolean;
+  agent_token: string;
+  incarnation: number;
+  role: string;
+  config_revision: number;
+  /** Set once another instance is the agent: this one never acts for it again. */
+  stood_down: { at: string; message: string } | null;
 }
+
+export type StateFileContent =
+  | { found: 'state'; state: AgentStateFile }
+  | { found: 'nothing' }
+  /** It was set aside, under the name given. */
+  | { found: 'corrupt'; setAside: string; reason: string };
 
 export class StateFile {
-  private readonly file: string;
+  readonly #path: string;
 
-  constructor(
-    home: string,
-    private readonly log: Log,
-  ) {
-    this.file = path.join(home, 'data', 'agent_state.json');
+  constructor(home: string) {
+    this.#path = path.join(home, 'data', 'agent_state.json');
   }
 
-  /** Null when there is none, or one that can't be used, which is set aside for people to look at. */
-  read(): AgentMemory | null {
+  /** @throws Error when the file is there and can't be read or moved. */
+  read(): StateFileContent {
     let text: string;
     try {
-      text = readFileSync(this.file, 'utf8');
+      text = readFileSync(this.#path, 'utf8');
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { found: 'nothing' };
       throw error;
     }
-    const memory = parse(text);
-    if (memory) return memory;
-    const aside = `${this.file}.corrupt-${Date.now()}`;
-    renameSync(this.file, aside);
-    this.log('warn', 'The state file could not be used and was set aside; the agent registers anew.', {
-      file: aside,
-    });
-    return null;
+    try {
+      return { found: 'state', state: parseState(text) };
+    } catch (error) {
+      const setAside = `${this.#path}.corrupt-${new Date().toISOString().replaceAll(':', '-')}`;
+      renameSync(this.#path, setAside);
+      return { found: 'corrupt', setAside, reason: (error as Error).message };
+    }
   }
 
-  /** Durable when it returns: a new file takes the old one's place. Only its owner can read it. */
-  write(memory: AgentMemory): void {
-    mkdirSync(path.dirname(this.file), { recursive: true, mode: 0o700 });
-    const draft = `${this.file}.${process.pid}.tmp`;
-    const descriptor = openSync(draft, 'w', 0o600);
+  /** @throws Error when the disk doesn't take it; the old content then stays. */
+  write(state: AgentStateFile): void {
+    mkdirSync(path.dirname(this.#path), { recursive: true, mode: 0o700 });
+    const fresh = `${this.#path}.new`;
+    const file = openSync(fresh, 'w', 0o600);
     try {
-      writeSync(descriptor, `${JSON.stringify(memory, null, 2)}\n`);
-      fsyncSync(descriptor);
+      writeSync(file, `${JSON.stringify(state, null, 2)}\n`);
+      fsyncSync(file);
     } finally {
-      closeSync(descriptor);
+      closeSync(file);
     }
-    renameSync(draft, this.file);
+    renameSync(fresh, this.#path);
   }
 }
 
-function parse(text: string): AgentMemory | null {
-  let value: Partial<AgentMemory> | null;
-  try {
-    value = JSON.parse(text) as Partial<AgentMemory> | null;
-  } catch {
-    return null; // Not JSON, so not ours: the caller sets it aside and says so.
+/** @throws Error that says what is wrong with the text. */
+function parseState(text: string): AgentStateFile {
+  const state = JSON.parse(text) as Partial<AgentStateFile> | null;
+  if (typeof state !== 'object' || state === null) throw new Error('it holds no object');
+  if (state.version !== 1) throw new Error(`its version is ${String(state.version)}, not 1`);
+  for (const name of ['agent_id', 'logical_agent_id', 'instance_id', 'server_url', 'agent_token'] as const) {
+    if (typeof state[name] !== 'string' || state[name] === '') throw new Error(`it holds no ${name}`);
   }
-  const usable =
-    value?.version === 1 &&
-    [value.agent_id, value.logical_agent_id, value.instance_id, value.server_url, value.agent_token].every(
-      (field) => typeof field === 'string' && field !== '',
-    ) &&
-    typeof value.incarnation === 'number';
-  return usable ? (value as AgentMemory) : null;
+  if (typeof state.incarnation !== 'number') throw new Error('it holds no incarnation');
+  return { ...(state as AgentStateFile), stood_down: state.stood_down ?? null };
 }
