@@ -35,23 +35,20 @@ export function AgentRow({ api, agent, passedSeconds, onChanged }: AgentRowProps
         {agent.incarnation}
       </td>
       <td data-label="Instance">
-        {agent.instance_id ? <code>{agent.instance_id}</code> : 'none at the moment'}
-      </td>
-      <td data-label="Pool">
         {agent.instance_id ? (
           <>
-            {agent.instance_type}{' '}
-            <span class="note">{`${modeWord(agent.mode)} in ${agent.az ?? 'an unknown zone'}`}</span>
+            <code>{agent.instance_id}</code>
+            <span class="note">{poolWords(agent)}</span>
           </>
         ) : (
-          '–'
+          'none at the moment'
         )}
       </td>
       <td data-label="Heartbeat">{heartbeatAge(agent, passedSeconds)}</td>
       <td data-label="Switch">
         {agent.active_switch ? (
           <Linked url={switchUrl(agent)} title="This switch in the Temporal Web UI">
-            {`number ${agent.active_switch.split(':').at(-1) ?? ''} running`}
+            {`${agent.active_switch.split(':').at(-1) ?? ''} is running`}
           </Linked>
         ) : (
           '–'
@@ -77,6 +74,10 @@ function Linked({ url, title, children }: { url: string | null; title: string; c
 function switchUrl({ workflow_url, workflow_id, active_switch }: AgentSummary): string | null {
   if (workflow_url === null || active_switch === null) return null;
   return workflow_url.replace(encodeURIComponent(workflow_id), encodeURIComponent(active_switch));
+}
+
+function poolWords({ instance_type: type, mode, az }: AgentSummary): string {
+  return `${type ?? 'unknown type'}, ${modeWord(mode)}, ${az ?? 'unknown zone'}`;
 }
 
 function heartbeatAge(agent: AgentSummary, passedSeconds: number): string {

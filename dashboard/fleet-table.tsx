@@ -4,7 +4,7 @@ import { AgentRow } from './agent-row';
 import type { Api } from './api';
 import type { Fleet } from './fleet';
 
-const COLUMNS = ['Agent', 'Status', 'Incarnation', 'Instance', 'Pool', 'Heartbeat', 'Switch', 'Actions'];
+const COLUMNS = ['Agent', 'Status', 'Incarnation', 'Instance and pool', 'Heartbeat', 'Switch', 'Actions'];
 
 export function FleetTable({ api, fleet }: { api: Api; fleet: Fleet }) {
   const nowMs = useSeconds();
