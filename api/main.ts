@@ -24,7 +24,7 @@ async function main(): Promise<void> {
     onGap: () => feed.lookAgain(),
     onOutage: (error) => log.warn({ err: error }, 'events are not heard from the database; trying again'),
   });
-  const { server, idle } = createApi({
+  const { server, drain } = createApi({
     apiDb,
     ingestDb,
     temporal: temporal.client,
@@ -44,7 +44,7 @@ async function main(): Promise<void> {
     feed.close();
     server.closeIdleConnections();
     await closed;
-    await idle();
+    await drain();
     await Promise.all([listener.close(), apiDb.destroy(), ingestDb.destroy(), temporal.close()]);
     clearTimeout(force);
     if (process.connected) process.disconnect();

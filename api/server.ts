@@ -35,8 +35,8 @@ export interface ApiParts {
 
 export interface Api {
   server: Server;
-  /** Resolves when what was taken in is stored, and its delivery was tried. */
-  idle(): Promise<void>;
+  /** Once nothing more comes in: resolves when what came is stored, and what is being delivered is delivered. */
+  drain(): Promise<void>;
 }
 
 export function createApi(parts: ApiParts): Api {
@@ -53,9 +53,9 @@ export function createApi(parts: ApiParts): Api {
   server.on('clientError', answerUnreadable);
   return {
     server,
-    async idle() {
+    async drain() {
       await intake.idle();
-      await delivery.idle();
+      await delivery.stop();
     },
   };
 }

@@ -21,6 +21,8 @@ export function connectDatabase(url: string, role: DatabaseRole, maxConnections 
   });
   // An idle connection that the server drops is replaced at the next query, which reports what is still wrong then.
   pool.on('error', () => undefined);
+  // So is one that breaks in the middle of a transaction: the pool itself listens only to those that are idle.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
 }
 

@@ -39,7 +39,8 @@ export function listenForEvents(
     });
     client = connection;
     const ended = new Promise<void>((resolve, reject) => {
-      connection.once('error', reject);
+      // A connection that breaks may say so twice.
+      connection.on('error', reject);
       connection.once('end', resolve);
     });
     connection.on('notification', ({ payload }) => {

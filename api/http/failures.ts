@@ -14,8 +14,11 @@ const CONNECTION_FAILURES = new Set([
   'ETIMEDOUT',
   'EHOSTUNREACH',
 ]);
-/** SQLSTATE classes and codes: connection exception, resources, operator intervention, unknown database or login. */
-const UNAVAILABLE_STATES = /^(?:08|53|57P|58|3D000|28)/;
+/**
+ * SQLSTATE classes and codes: connection exception, resources, operator intervention, system error, unknown database or
+ * login, a database that takes no connections, and one that only reads, as in the middle of a fail-over.
+ */
+const UNAVAILABLE_STATES = /^(?:08|53|57P|58|3D000|28|55000|25006)/;
 
 export function isDatabaseUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
