@@ -1,16 +1,25 @@
 /** Brings the parts up in the order in which they need each other. */
 import { until } from '../parts/until';
+import { AgentNames } from './agent-names';
 import { AgentsDoor } from './agents-door';
 import { checkDatabase, migrate, startEmbeddedDatabase, withoutPassword } from './database-part';
 import { followEvents, HeldLines } from './event-feed';
 import { ensureFleet, hasFleet } from './demo-fleet';
-import { type CloudReady, commonEnvironment, runCloud, runNodePart, simulatedAws } from './node-parts';
+import {
+  type CloudReady,
+  commonEnvironment,
+  leaseSweepMs,
+  runCloud,
+  runNodePart,
+  simulatedAws,
+} from './node-parts';
 import { choosePorts, type Ports } from './ports';
 import { ensureSeed } from './seed';
 import type { StartSettings, TemporalAccess } from './settings';
 import type { StateFolder } from './state-folder';
 import { installation, shellWord, summary } from './summary';
 import type { Supervisor } from './supervisor';
+import { agreeOnWorld, keepMarket, keepServers, type WorldSettings } from './world';
 import { checkTemporal, startEmbeddedTemporal } from './temporal-part';
 
 export interface Stack {
@@ -22,51 +31,57 @@ const READY_MS = 45_000;
 export async function bringUp(
   state: StateFolder,
   supervisor: Supervisor,
-  settings: StartSettings,
+  asked: StartSettings,
   say: (line: string) => void,
 ): Promise<Stack> {
   const began = Date.now();
-  checkSameWorld(state, settings);
+  const settings: WorldSettings = { ...asked, ...agreeOnWorld(state, asked) };
   // What others run is looked at before anything of ours is started.
   await Promise.all([
     settings.databaseUrl && checkDatabase(settings.databaseUrl),
     settings.temporal && checkTemporal(settings.temporal),
   ]);
   const ports = await choosePorts(state, wantedPorts(settings), hasFleet(state), say);
-  const [databaseUrl, temporal, cloud] = await Promise.all([
+  const [databaseUrl, temporal] = await Promise.all([
     database(state, supervisor, settings, ports, say),
     temporalServer(state, supervisor, settings, ports, say),
-    settings.aws ? null : runCloud(state, supervisor, settings, ports.cloud),
   ]);
+  keepServers(state, settings);
   const seed = await ensureSeed(state, databaseUrl, settings.env, supervisor.signal);
 
   const common = commonEnvironment(settings, databaseUrl, temporal.access);
   const apiUrl = `http://127.0.0.1:${ports.api}`;
-  const door = cloud ? await AgentsDoor.open(ports.agents, ports.api) : null;
+  const door = settings.aws ? null : await AgentsDoor.open(ports.agents, ports.api);
   try {
     const publicUrl = door?.url ?? settings.publicUrl ?? apiUrl;
-    await Promise.all([
-      runNodePart(state, supervisor, {
-        name: 'the API',
-        script: 'api/main.js',
-        log: 'api',
-        rank: 2,
-        env: {
-          ...common,
-          PORT: String(ports.api),
-          HOST: settings.host,
-          TEMPORAL_UI_URL: temporal.uiUrl ?? settings.env.TEMPORAL_UI_URL,
-          HEARTBEAT_SIGNALS: settings.env.HEARTBEAT_SIGNALS || (cloud ? 'every' : 'news'),
-        },
-      }),
-      runNodePart(state, supervisor, {
-        name: 'the worker',
-        script: 'workers/main.js',
-        log: 'worker',
-        rank: 1,
-        env: { ...common, ...awsEnvironment(settings, cloud), API_PUBLIC_URL: publicUrl },
-      }),
-    ]);
+    await runNodePart(state, supervisor, {
+      name: 'the API',
+      script: 'api/main.js',
+      log: 'api',
+      rank: 2,
+      env: {
+        ...common,
+        PORT: String(ports.api),
+        HOST: settings.host,
+        TEMPORAL_UI_URL: temporal.uiUrl ?? settings.env.TEMPORAL_UI_URL,
+        HEARTBEAT_SIGNALS: settings.env.HEARTBEAT_SIGNALS || (settings.aws ? 'news' : 'every'),
+      },
+    });
+    // The market's time passes from here on, and its instances' agents call: the API is there to hear them.
+    const cloud = settings.aws ? null : await runCloud(state, supervisor, settings, ports.cloud);
+    if (cloud) keepMarket(state, settings);
+    await runNodePart(state, supervisor, {
+      name: 'the worker',
+      script: 'workers/main.js',
+      log: 'worker',
+      rank: 1,
+      env: {
+        ...common,
+        ...awsEnvironment(settings, cloud),
+        API_PUBLIC_URL: publicUrl,
+        LEASE_SWEEP_MS: settings.env.LEASE_SWEEP_MS || leaseSweepMs(settings.speed),
+      },
+    });
     await until(
       'the API says that it is ready',
       () => answersReady(apiUrl),
@@ -75,7 +90,9 @@ export async function bringUp(
       supervisor.signal,
     );
     const feed = new HeldLines(say);
-    void followEvents(apiUrl, seed.tokens.admin, feed.say, supervisor.signal);
+    const names = new AgentNames(apiUrl, seed.clientId, seed.tokens.admin);
+    const nameOf = (agentId: string) => names.of(agentId, supervisor.signal);
+    void followEvents(apiUrl, seed.tokens.admin, nameOf, feed.say, supervisor.signal);
     const agents = cloud
       ? await ensureFleet(state, {
           agents: settings.agents,
@@ -125,7 +142,7 @@ export async function bringUp(
   }
 }
 
-function wantedPorts(settings: StartSettings): Exclude<keyof Ports, 'agents'>[] {
+function wantedPorts(settings: WorldSettings): Exclude<keyof Ports, 'agents'>[] {
   return [
     'api',
     ...(settings.temporal ? [] : (['temporal', 'temporalUi'] as const)),
@@ -137,7 +154,7 @@ function wantedPorts(settings: StartSettings): Exclude<keyof Ports, 'agents'>[] 
 async function database(
   state: StateFolder,
   supervisor: Supervisor,
-  settings: StartSettings,
+  settings: WorldSettings,
   ports: Ports,
   say: (line: string) => void,
 ): Promise<string> {
@@ -149,7 +166,7 @@ async function database(
 async function temporalServer(
   state: StateFolder,
   supervisor: Supervisor,
-  settings: StartSettings,
+  settings: WorldSettings,
   ports: Ports,
   say: (line: string) => void,
 ): Promise<{ access: TemporalAccess; uiUrl: string | null; program: string | null }> {
@@ -162,7 +179,7 @@ async function temporalServer(
   };
 }
 
-function awsEnvironment(settings: StartSettings, cloud: CloudReady | null): NodeJS.ProcessEnv {
+function awsEnvironment(settings: WorldSettings, cloud: CloudReady | null): NodeJS.ProcessEnv {
   if (cloud) return simulatedAws(cloud);
   return { AWS_ACCOUNT_ID: settings.aws!.accountId, AWS_REGIONS: settings.aws!.regions };
 }
@@ -171,25 +188,4 @@ async function answersReady(apiUrl: string): Promise<boolean> {
   const response = await fetch(`${apiUrl}/ready`, { signal: AbortSignal.timeout(5000) });
   if (response.ok) return true;
   throw new Error(`/ready answers ${response.status}: ${(await response.text()).slice(0, 500)}`);
-}
-
-/**
- * Rows, workflows and instances refer to each other, so a state goes on only with the database, the Temporal server and
- * the cloud it was made with.
- */
-function checkSameWorld(state: StateFolder, settings: StartSettings): void {
-  const world = {
-    database: settings.databaseUrl ? withoutPassword(settings.databaseUrl) : 'embedded',
-    temporal: settings.temporal ? `${settings.temporal.address}/${settings.temporal.namespace}` : 'embedded',
-    cloud: settings.aws ? `AWS account ${settings.aws.accountId}` : 'simulated',
-  };
-  const kept = state.read<typeof world>('world.json');
-  for (const part of ['database', 'temporal', 'cloud'] as const) {
-    if (!kept || kept[part] === world[part]) continue;
-    throw new Error(
-      `The state in ${state.path} was made with the ${part} "${kept[part]}", and this start has "${world[part]}". ` +
-        'Start with the same as then, over with --fresh, or with a state of its own in SPOTKEEPER_STATE_DIR.',
-    );
-  }
-  state.write('world.json', world);
 }

@@ -36,6 +36,7 @@ export class HeldLines {
 export async function followEvents(
   apiUrl: string,
   token: string,
+  nameOf: (agentId: string) => Promise<string>,
   say: (line: string) => void,
   signal: AbortSignal,
 ): Promise<void> {
@@ -53,8 +54,8 @@ export async function followEvents(
       if (!response.ok || !response.body) throw new Error(`HTTP status ${response.status}`);
       for await (const { id, data } of readEventStream(response.body)) {
         lastId = id ?? lastId;
-        const line = eventLine(data);
-        if (line) say(line);
+        const event = readEvent(data);
+        if (event) say(eventLine(event, event.agent_id ? await nameOf(event.agent_id) : ''));
       }
     } catch {
       // The API is being restarted, which its supervisor says, or all is ending.
@@ -85,18 +86,20 @@ export async function* readEventStream(
   }
 }
 
-/** `14:03:07  interruption   …`; null for what isn't an event. */
-export function eventLine(data: string): string | null {
-  let event: Partial<SystemEvent>;
+/** Null for what isn't an event: a greeting, a keep-alive. */
+export function readEvent(data: string): SystemEvent | null {
   try {
-    event = JSON.parse(data) as Partial<SystemEvent>;
+    const event = JSON.parse(data) as Partial<SystemEvent> | null;
+    return typeof event?.event_type === 'string' ? (event as SystemEvent) : null;
   } catch {
-    return null; // A greeting or a keep-alive.
+    return null;
   }
-  if (typeof event.event_type !== 'string') return null;
-  const time = new Date(event.created_at ?? Date.now());
+}
+
+/** `14:03:07  demo-agent-1   termination notice     …` */
+export function eventLine(event: SystemEvent, agentName: string): string {
+  const time = new Date(event.created_at);
   const clock = Number.isNaN(time.getTime()) ? '--:--:--' : time.toTimeString().slice(0, 8);
-  const what = event.event_type.replaceAll('_', ' ').padEnd(22);
-  const about = [event.agent_id, event.instance_id].filter(Boolean).join(' on ');
-  return `${clock}  ${what}  ${event.message || about}`.trimEnd();
+  const what = event.event_type.replaceAll('_', ' ').padEnd(20);
+  return `${clock}  ${agentName.padEnd(12)}  ${what}  ${event.message || (event.instance_id ?? '')}`.trimEnd();
 }

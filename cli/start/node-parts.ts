@@ -2,9 +2,10 @@
 import path from 'node:path';
 import { CHECKOUT, DIST } from '../checkout';
 import { Part } from '../parts/part';
-import type { StartSettings, TemporalAccess } from './settings';
+import type { TemporalAccess } from './settings';
 import type { StateFolder } from './state-folder';
 import type { Supervisor } from './supervisor';
+import type { WorldSettings } from './world';
 
 const READY_MS = 45_000;
 
@@ -70,10 +71,11 @@ export async function runNodePart<R extends { type: 'ready' }>(
 export function runCloud(
   state: StateFolder,
   supervisor: Supervisor,
-  settings: StartSettings,
+  settings: WorldSettings,
   port: number,
 ): Promise<CloudReady> {
   let fresh = settings.fresh;
+  const pace = agentPace(settings.speed);
   return runNodePart<CloudReady>(state, supervisor, {
     name: 'the simulated cloud',
     script: 'simulator/main.js',
@@ -84,17 +86,29 @@ export function runCloud(
         ...['--port', String(port), '--state', state.file('cloud'), '--speed', String(settings.speed)],
         ...(settings.traces === null ? [] : ['--traces', settings.traces]),
         ...(fresh ? ['--fresh'] : []),
+        ...Object.keys(pace).flatMap((name) => ['--pass-environment', name]),
       ];
       fresh = false; // One that died and is started again goes on.
       return args;
     },
-    env: settings.env,
+    env: { ...settings.env, ...pace },
   });
+}
+
+/** How often agents look for a notice: as often within its two minutes as on EC2, however short those are here. */
+function agentPace(speed: number): Record<string, string> {
+  const seconds = (standard: number) => String(Math.max(0.1, standard / speed));
+  return { TERMINATION_CHECK_INTERVAL: seconds(5), REBALANCE_CHECK_INTERVAL: seconds(30) };
+}
+
+/** How often the worker looks for silent agents: the default at the speed of the real world, in milliseconds. */
+export function leaseSweepMs(speed: number): string {
+  return String(Math.max(250, Math.round(5000 / speed)));
 }
 
 /** What the API and the worker share. */
 export function commonEnvironment(
-  settings: StartSettings,
+  settings: WorldSettings,
   databaseUrl: string,
   temporal: TemporalAccess,
 ): NodeJS.ProcessEnv {

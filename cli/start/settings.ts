@@ -26,8 +26,9 @@ export interface StartSettings {
   fresh: boolean;
   /** Null where the flag wasn't given: 4 on the first start. */
   agents: number | null;
-  speed: number;
-  /** An absolute path; null is the synthetic market. */
+  /** Null where the flag wasn't given: as the state was made, 1 on the first start. */
+  speed: number | null;
+  /** An absolute path; null where the flag wasn't given: as the state was made, the synthetic market on the first start. */
   traces: string | null;
   stateFolder: string;
   /** Null is the embedded PostgreSQL. */
@@ -121,7 +122,7 @@ export function readStartSettings(flags: StartFlags, env: NodeJS.ProcessEnv): St
   return {
     fresh: flags.fresh ?? false,
     agents: flags.agents === undefined ? null : wholeNumberFlag('--agents', flags.agents, 0, 100),
-    speed: flags.speed === undefined ? 1 : numberFlag('--speed', flags.speed, 1, 10_000),
+    speed: flags.speed === undefined ? null : numberFlag('--speed', flags.speed, 1, 10_000),
     traces: flags.traces === undefined ? null : tracesFlag(flags.traces, env),
     stateFolder: path.resolve(given.SPOTKEEPER_STATE_DIR ?? path.join(CHECKOUT, '.spotkeeper')),
     databaseUrl: given.DATABASE_URL ?? null,

@@ -145,7 +145,7 @@ test('a state that was made with another database', async () => {
   );
   const { code, output } = await start({ stateFolder });
   expect(output).toContain(
-    'was made with the database "postgresql://other/x", and this start has "embedded"',
+    'was made with the database "postgresql://other/x", and this start asks for "embedded"',
   );
   expect(code).toBe(1);
   expect(existsSync(path.join(stateFolder, 'launcher.json'))).toBe(false);

@@ -93,6 +93,7 @@ test('it says what runs where, and the file for programs says it too', async () 
   expect(launcher.output).toContain('2 agents run on a synthetic market.');
   expect(launcher.output).toContain('Speed 60: ');
   expect(launcher.output).not.toContain(new URL(first.databaseUrl).password);
+  await launcher.printed(/demo-agent-1 +agent registered/);
   launched = await instanceIds(first);
   expect(launched).toHaveLength(2);
   await onTemporal(first, (client) =>

@@ -1,5 +1,11 @@
 /** The lines that `npm start` prints of what happens. */
-import { eventLine, HeldLines, readEventStream } from '../../cli/start/event-feed';
+import {
+  eventLine,
+  HeldLines,
+  readEvent,
+  readEventStream,
+  type SystemEvent,
+} from '../../cli/start/event-feed';
 
 // A generator of bytes stands for a connection; the cuts are where networks cut.
 async function* bytes(...parts: string[]) {
@@ -26,24 +32,27 @@ test('an unfinished event is not told', async () => {
   expect(await all('data: half\n')).toEqual([]);
 });
 
-test('a line says when, what and the message', () => {
-  const data = JSON.stringify({
-    id: '1',
-    event_type: 'spot_interruption',
-    created_at: new Date(2026, 0, 31, 14, 3, 7).toISOString(),
-    agent_id: 'a1',
-    instance_id: 'i-1',
-    message: 'us-east-1a takes i-1 back',
-  });
-  expect(eventLine(data)).toBe('14:03:07  spot interruption       us-east-1a takes i-1 back');
+const event: SystemEvent = {
+  id: '1',
+  event_type: 'termination_notice',
+  created_at: new Date(2026, 0, 31, 14, 3, 7).toISOString(),
+  agent_id: 'a1',
+  instance_id: 'i-1',
+  message: 'EC2 takes i-1 back.',
+};
+
+test('a line says when, who, what and the message', () => {
+  expect(eventLine(event, 'demo-agent-1')).toBe(
+    '14:03:07  demo-agent-1  termination notice    EC2 takes i-1 back.',
+  );
 });
 
-test('without a message the agent and its instance stand in', () => {
-  expect(eventLine('{"event_type":"registered","agent_id":"a1","instance_id":"i-1"}')).toMatch(/a1 on i-1$/);
+test('without a message the instance stands in', () => {
+  expect(eventLine({ ...event, message: null }, 'a1')).toMatch(/termination notice +i-1$/);
 });
 
-test.each(['hello', '{}', '[]', '{"event_type":3}'])('%s is no event', (data) => {
-  expect(eventLine(data)).toBeNull();
+test.each(['hello', '{}', '[]', 'null', '{"event_type":3}'])('%s is no event', (data) => {
+  expect(readEvent(data)).toBeNull();
 });
 
 test('lines are held back until released, and keep their order', () => {

@@ -5,11 +5,11 @@ import { testServers } from '../harness/servers';
 
 const read = (flags: StartFlags, env: NodeJS.ProcessEnv = {}) => readStartSettings(flags, env);
 
-test('nothing set: everything embedded, at the speed of the real world', () => {
+test('nothing set: everything embedded, the rest as the state decides', () => {
   expect(read({})).toMatchObject({
     fresh: false,
     agents: null,
-    speed: 1,
+    speed: null,
     traces: null,
     databaseUrl: null,
     temporal: null,
