@@ -18,6 +18,9 @@ async function main(): Promise<void> {
   const log = pino({ level: settings.LOG_LEVEL, base: { process: 'worker' } });
   Runtime.install({
     shutdownSignals: [],
+    telemetryOptions: settings.METRICS_ADDRESS
+      ? { metrics: { prometheus: { bindAddress: settings.METRICS_ADDRESS } } }
+      : {},
     logger: new DefaultLogger('WARN', ({ level, message, meta }) =>
       log[level === 'WARN' ? 'warn' : 'error']({ ...meta }, message),
     ),

@@ -37,6 +37,13 @@ const workerVariables = z.object({
   OUTBOX_RELAY_MS: wholeNumber(50, 60_000)
     .default(1_000)
     .describe('milliseconds between two looks at news that nobody has delivered, from 50 to 60000'),
+  METRICS_ADDRESS: z
+    .string()
+    .regex(/^[\w.-]+:\d{1,5}$/)
+    .optional()
+    .describe(
+      'the host and port at which Prometheus finds the metrics of Temporal workers, such as 0.0.0.0:9464',
+    ),
   LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal'])
     .default('info')
