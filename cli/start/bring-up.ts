@@ -13,7 +13,7 @@ import {
   runNodePart,
   simulatedAws,
 } from './node-parts';
-import { choosePorts, type Ports } from './ports';
+import { Ports } from './ports';
 import { ensureSeed } from './seed';
 import type { StartSettings, TemporalAccess } from './settings';
 import type { StateFolder } from './state-folder';
@@ -41,7 +41,7 @@ export async function bringUp(
     settings.databaseUrl && checkDatabase(settings.databaseUrl),
     settings.temporal && checkTemporal(settings.temporal),
   ]);
-  const ports = await choosePorts(state, wantedPorts(settings), hasFleet(state), say);
+  const ports = new Ports(state, say);
   const [databaseUrl, temporal] = await Promise.all([
     database(state, supervisor, settings, ports, say),
     temporalServer(state, supervisor, settings, ports, say),
@@ -50,8 +50,11 @@ export async function bringUp(
   const seed = await ensureSeed(state, databaseUrl, settings.env, supervisor.signal);
 
   const common = commonEnvironment(settings, databaseUrl, temporal.access);
-  const apiUrl = `http://127.0.0.1:${ports.api}`;
-  const door = settings.aws ? null : await AgentsDoor.open(ports.agents, ports.api);
+  const apiPort = await ports.take('api');
+  const apiUrl = `http://127.0.0.1:${apiPort}`;
+  const door = settings.aws
+    ? null
+    : await AgentsDoor.open(await ports.takeForAgents(hasFleet(state)), apiPort);
   try {
     const publicUrl = door?.url ?? settings.publicUrl ?? apiUrl;
     await runNodePart(state, supervisor, {
@@ -61,14 +64,16 @@ export async function bringUp(
       rank: 2,
       env: {
         ...common,
-        PORT: String(ports.api),
+        PORT: String(apiPort),
         HOST: settings.host,
         TEMPORAL_UI_URL: temporal.uiUrl ?? settings.env.TEMPORAL_UI_URL,
         HEARTBEAT_SIGNALS: settings.env.HEARTBEAT_SIGNALS || (settings.aws ? 'news' : 'every'),
       },
     });
     // The market's time passes from here on, and its instances' agents call: the API is there to hear them.
-    const cloud = settings.aws ? null : await runCloud(state, supervisor, settings, ports.cloud);
+    const cloud = settings.aws
+      ? null
+      : await runCloud(state, supervisor, settings, await ports.take('cloud'));
     if (cloud) keepMarket(state, settings);
     await runNodePart(state, supervisor, {
       name: 'the worker',
@@ -142,15 +147,6 @@ export async function bringUp(
   }
 }
 
-function wantedPorts(settings: WorldSettings): Exclude<keyof Ports, 'agents'>[] {
-  return [
-    'api',
-    ...(settings.temporal ? [] : (['temporal', 'temporalUi'] as const)),
-    ...(settings.databaseUrl ? [] : (['database'] as const)),
-    ...(settings.aws ? [] : (['cloud'] as const)),
-  ];
-}
-
 async function database(
   state: StateFolder,
   supervisor: Supervisor,
@@ -158,7 +154,7 @@ async function database(
   ports: Ports,
   say: (line: string) => void,
 ): Promise<string> {
-  const url = settings.databaseUrl ?? (await startEmbeddedDatabase(state, supervisor, ports.database, say));
+  const url = settings.databaseUrl ?? (await startEmbeddedDatabase(state, supervisor, ports, say));
   await migrate(url, settings.env, supervisor.signal);
   return url;
 }
@@ -171,11 +167,11 @@ async function temporalServer(
   say: (line: string) => void,
 ): Promise<{ access: TemporalAccess; uiUrl: string | null; program: string | null }> {
   if (settings.temporal) return { access: settings.temporal, uiUrl: null, program: null };
-  const { binary, onPath } = await startEmbeddedTemporal(state, supervisor, ports, settings.env, say);
+  const own = await startEmbeddedTemporal(state, supervisor, ports, settings.env, say);
   return {
-    access: { address: `127.0.0.1:${ports.temporal}`, namespace: 'default' },
-    uiUrl: `http://127.0.0.1:${ports.temporalUi}`,
-    program: onPath ? 'temporal' : shellWord(binary),
+    access: { address: own.address, namespace: 'default' },
+    uiUrl: own.uiUrl,
+    program: own.onPath ? 'temporal' : shellWord(own.binary),
   };
 }
 

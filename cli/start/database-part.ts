@@ -20,6 +20,7 @@ import {
   REACHABLE_FOLDER,
   type SystemUser,
 } from '../parts/postgres-user';
+import type { Ports } from './ports';
 import type { StateFolder } from './state-folder';
 import type { Supervisor } from './supervisor';
 
@@ -29,7 +30,7 @@ const DATABASE = 'spotkeeper';
 export async function startEmbeddedDatabase(
   state: StateFolder,
   supervisor: Supervisor,
-  port: number,
+  ports: Ports,
   say: (line: string) => void,
 ): Promise<string> {
   const user = postgresUser(say);
@@ -48,16 +49,16 @@ export async function startEmbeddedDatabase(
     user,
     dataFolder: folder.path,
     password,
-    port,
     logFile: state.log('database'),
   };
   await initialisePostgres(options);
+  const port = await ports.take('database');
   await supervisor.run({
     name: 'the database',
     rank: 4,
     stopSignal: 'SIGINT',
     graceMs: 20_000,
-    start: (onSpawn) => startPostgres({ ...options, onSpawn }),
+    start: (onSpawn) => startPostgres({ ...options, port, onSpawn }),
   });
   await ensureDatabase(postgresUrl(password, port, 'postgres'), DATABASE);
   return postgresUrl(password, port, DATABASE);

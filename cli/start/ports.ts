@@ -12,42 +12,67 @@ const NAMES: Record<keyof typeof DEFAULTS, string> = {
   cloud: 'the simulated cloud',
 };
 
-export type Ports = Record<keyof typeof DEFAULTS, number> & {
-  /** Where instances reach the API. They are told it once, at their launch, so it never moves. */
-  agents: number;
-};
+export type PortName = keyof typeof DEFAULTS;
 
 const FILE = 'ports.json';
 
-/**
- * A port for every part that will listen (`wanted`), each the preferred one or the next free one, which is said.
- * @throws Error if the agents' port, which can't move while there are instances, is taken.
- */
-export async function choosePorts(
-  state: StateFolder,
-  wanted: (keyof typeof DEFAULTS)[],
-  hasInstances: boolean,
-  say: (line: string) => void,
-): Promise<Ports> {
-  const kept = state.read<Partial<Ports>>(FILE) ?? {};
-  const ports: Ports = { ...DEFAULTS, agents: 0, ...kept };
-  // Agents are told a port outside the ranges of well-known services and of the system's own choosing.
-  const agents = kept.agents ?? randomInt(20_000, 30_000);
-  ports.agents = await firstFreePort(agents);
-  if (hasInstances && ports.agents !== agents) {
-    throw new Error(
-      `Port ${agents} on 127.0.0.1 is taken by another program. The demo's instances were told at their launch to call the API ` +
-        'there, so it cannot move. End the program that took it, or start over with --fresh.',
-    );
+export class Ports {
+  readonly #state: StateFolder;
+  readonly #say: (line: string) => void;
+  readonly #taken = new Set<number>();
+  /** One choice at a time, so that no two parts get one port. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(state: StateFolder, say: (line: string) => void) {
+    this.#state = state;
+    this.#say = say;
   }
-  const taken = new Set([ports.agents]);
-  for (const part of wanted) {
-    const preferred = kept[part] ?? DEFAULTS[part];
-    ports[part] = await firstFreePort(preferred, taken);
-    taken.add(ports[part]);
-    if (ports[part] !== preferred)
-      say(`Port ${preferred} is taken, so ${NAMES[part]} moves to ${ports[part]}.`);
+
+  /**
+   * The part's port: the one it had, or the next free one, which is said. To be asked for right before it is listened
+   * on, since nobody keeps it free meanwhile.
+   */
+  take(part: PortName): Promise<number> {
+    return this.#inTurn(async () => {
+      const preferred = this.#kept()[part] ?? DEFAULTS[part];
+      const port = await firstFreePort(preferred, this.#taken);
+      if (port !== preferred) this.#say(`Port ${preferred} is taken, so ${NAMES[part]} moves to ${port}.`);
+      return this.#keep(part, port);
+    });
   }
-  state.write(FILE, ports);
-  return ports;
+
+  /**
+   * Where instances reach the API. They are told it once, at their launch, so it doesn't move while there are any.
+   * @throws Error if it would have to.
+   */
+  takeForAgents(hasInstances: boolean): Promise<number> {
+    return this.#inTurn(async () => {
+      // Outside the ranges of well-known services and of the system's own choosing.
+      const preferred = this.#kept().agents ?? randomInt(20_000, 30_000);
+      const port = await firstFreePort(preferred, this.#taken);
+      if (hasInstances && port !== preferred) {
+        throw new Error(
+          `Port ${preferred} on 127.0.0.1 is taken by another program. The demo's instances were told at their launch to call the API ` +
+            'there, so it cannot move. End the program that took it, or start over with --fresh.',
+        );
+      }
+      return this.#keep('agents', port);
+    });
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.#last.then(work);
+    this.#last = mine.catch(() => undefined); // Told to the caller; the next one's turn comes all the same.
+    return mine;
+  }
+
+  #kept(): Partial<Record<PortName | 'agents', number>> {
+    return this.#state.read(FILE) ?? {};
+  }
+
+  #keep(name: PortName | 'agents', port: number): number {
+    this.#taken.add(port);
+    this.#state.write(FILE, { ...this.#kept(), [name]: port });
+    return port;
+  }
 }

@@ -4,21 +4,31 @@ import { readFileSync } from 'node:fs';
 import { SEARCH_ATTRIBUTES } from '../../contracts/ids';
 import { findTemporalBinary } from '../parts/temporal-binary';
 import { startTemporalServer } from '../parts/temporal-server';
+import type { Ports } from './ports';
 import type { TemporalAccess } from './settings';
 import type { StateFolder } from './state-folder';
 import type { Supervisor } from './supervisor';
 
 const KEYWORD = 2; // temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
 
-/** @returns the program, which people use for queries too. */
+export interface EmbeddedTemporal {
+  address: string;
+  uiUrl: string;
+  /** The program, which people use for queries too. */
+  binary: string;
+  onPath: boolean;
+}
+
 export async function startEmbeddedTemporal(
   state: StateFolder,
   supervisor: Supervisor,
-  ports: { temporal: number; temporalUi: number },
+  ports: Ports,
   env: NodeJS.ProcessEnv,
   say: (line: string) => void,
-): Promise<{ binary: string; onPath: boolean }> {
+): Promise<EmbeddedTemporal> {
   const binary = await findTemporalBinary({ env, say, signal: supervisor.signal });
+  const port = await ports.take('temporal');
+  const uiPort = await ports.take('temporalUi');
   await supervisor.run({
     name: 'the Temporal server',
     rank: 3,
@@ -27,14 +37,19 @@ export async function startEmbeddedTemporal(
     start: (onSpawn) =>
       startTemporalServer({
         binary: binary.path,
-        port: ports.temporal,
-        uiPort: ports.temporalUi,
+        port,
+        uiPort,
         databaseFile: state.file('temporal.db'),
         logFile: state.log('temporal'),
         onSpawn,
       }),
   });
-  return { binary: binary.path, onPath: binary.origin === 'PATH' };
+  return {
+    address: `127.0.0.1:${port}`,
+    uiUrl: `http://127.0.0.1:${uiPort}`,
+    binary: binary.path,
+    onPath: binary.origin === 'PATH',
+  };
 }
 
 /**

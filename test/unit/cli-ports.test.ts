@@ -5,7 +5,7 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { anyFreePort, firstFreePort } from '../../cli/parts/free-port';
-import { choosePorts } from '../../cli/start/ports';
+import { Ports } from '../../cli/start/ports';
 import { StateFolder } from '../../cli/start/state-folder';
 
 let folder: string;
@@ -40,27 +40,29 @@ test('a taken port moves to the next free one, which is said and kept', async ()
   const port = await anyFreePort();
   state.write('ports.json', { api: port });
   await occupy(port, '127.0.0.1');
-  const moved = await choosePorts(state, ['api'], false, (line) => said.push(line));
-  expect(moved.api).toBeGreaterThan(port);
-  expect(said).toEqual([`Port ${port} is taken, so the API moves to ${moved.api}.`]);
-  expect(await choosePorts(state, ['api'], false, (line) => said.push(line))).toEqual(moved);
+  const moved = await new Ports(state, (line) => said.push(line)).take('api');
+  expect(moved).toBeGreaterThan(port);
+  expect(said).toEqual([`Port ${port} is taken, so the API moves to ${moved}.`]);
+  expect(await new Ports(state, (line) => said.push(line)).take('api')).toBe(moved);
   expect(said).toHaveLength(1);
 });
 
-test('two parts never get one port', async () => {
+test('two parts never get one port, even when both ask at once', async () => {
   const port = await anyFreePort();
   state.write('ports.json', { api: port, cloud: port });
-  const ports = await choosePorts(state, ['api', 'cloud'], false, () => undefined);
-  expect(ports.api).toBe(port);
-  expect(ports.cloud).not.toBe(port);
+  const ports = new Ports(state, () => undefined);
+  const [api, cloud] = await Promise.all([ports.take('api'), ports.take('cloud')]);
+  expect(api).toBe(port);
+  expect(cloud).toBeGreaterThan(port);
 });
 
 test('the port that instances were told does not move while there are instances', async () => {
   const port = await anyFreePort();
   state.write('ports.json', { agents: port });
   await occupy(port, '127.0.0.1');
-  await expect(choosePorts(state, [], true, () => undefined)).rejects.toThrow(
+  const ports = new Ports(state, () => undefined);
+  await expect(ports.takeForAgents(true)).rejects.toThrow(
     `Port ${port} on 127.0.0.1 is taken by another program.`,
   );
-  expect((await choosePorts(state, [], false, () => undefined)).agents).toBeGreaterThan(port);
+  expect(await ports.takeForAgents(false)).toBeGreaterThan(port);
 });
