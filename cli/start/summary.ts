@@ -63,7 +63,7 @@ function demo(facts: SummaryFacts): string[] {
   return [
     `${fleet} on ${market}.`,
     facts.speed === 1
-      ? 'Everything takes as long as it would on EC2; npm start -- --speed 60 shows an hour in a minute.'
+      ? 'Everything takes as long as it would on EC2; npm start -- --fresh --speed 60 shows an hour in a minute.'
       : `Speed ${facts.speed}: the market's ticks, boot and image times, the notice and every policy duration are divided by ${facts.speed} (Temporal's timers run in real time).`,
   ];
 }
