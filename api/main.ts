@@ -7,7 +7,7 @@ import { listenForEvents } from '../db/event-listener';
 import { connectTemporalLazily } from '../temporal/connect';
 import { EventFeed } from './events/event-feed';
 import { createApi } from './server';
-import { readApiSettings } from './settings';
+import { type ApiSettings, readApiSettings } from './settings';
 
 /** What is under way at the end gets this long. */
 const GRACE_MS = 10_000;
@@ -54,13 +54,21 @@ async function main(): Promise<void> {
   }
 
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    server.once('error', (error: NodeJS.ErrnoException) => reject(cannotListen(settings, error)));
     server.listen(settings.PORT, settings.HOST, resolve);
   });
   const { address, family, port } = server.address() as AddressInfo;
   const url = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
   process.send?.({ type: 'ready', url });
   log.info({ url }, 'ready');
+}
+
+function cannotListen({ HOST, PORT }: ApiSettings, error: NodeJS.ErrnoException): Error {
+  const why =
+    error.code === 'EADDRINUSE'
+      ? 'another process listens there; set PORT to a free one, or to 0 for any'
+      : `${error.message}; check HOST and PORT`;
+  return new Error(`it can't listen on ${HOST}:${PORT}: ${why}.`, { cause: error });
 }
 
 function workflowUrls(ui: string | undefined, namespace: string): (workflowId: string) => string | null {
