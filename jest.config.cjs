@@ -1,3 +1,6 @@
+// The SDK's yearly notice that Node 20 ends says nothing about a test.
+process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
+
 /** @type {import('jest').Config} */
 module.exports = {
   testEnvironment: '<rootDir>/test/harness/leak-check.ts',

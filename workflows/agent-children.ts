@@ -109,6 +109,7 @@ export function cutOverCommitted(draft: Draft, candidateFacts: InstanceFacts, re
   state.status = 'online';
   state.health = 'healthy';
   state.silentSinceMs = null;
+  state.askAgainAtMs = null;
   state.lastHeartbeatMs = draft.nowMs;
   if (old) {
     draft.supersede(old.instanceId, state.incarnation - 1);

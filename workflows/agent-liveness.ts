@@ -17,6 +17,7 @@ export function heartbeat(draft: Draft, news: HeartbeatNews): void {
     const before = state.status;
     becomes(draft, 'online');
     state.silentSinceMs = null;
+    state.askAgainAtMs = null;
     draft.record({
       eventType: 'agent_online',
       severity: 'info',
@@ -52,6 +53,9 @@ export function heartbeatLost(draft: Draft, lost: HeartbeatLost): void {
   draft.effect({ kind: 'lookUpInstance', facts: state.primary });
 }
 
+/** How soon EC2 is asked again when it gave no answer. An agent whose machine may be gone can't wait for long. */
+const ASK_AGAIN_SECONDS = 15;
+
 /** EC2's word on an instance whose lease ran out, heard unless the agent spoke up or moved in the meantime. */
 export function instanceSighted(
   draft: Draft,
@@ -64,7 +68,10 @@ export function instanceSighted(
   if (state.primary?.instanceId !== facts.instanceId) return;
   if (state.status === 'offline') return;
   if (sighting === 'gone') return primaryIsGone(draft, message);
-  if ((state.lastHeartbeatMs ?? 0) >= askedAtMs || state.status !== 'online') return;
+  if ((state.lastHeartbeatMs ?? 0) >= askedAtMs) return;
+  const askAgainSeconds = sighting === 'unknown' ? ASK_AGAIN_SECONDS : state.policy.retrySeconds;
+  state.askAgainAtMs = draft.nowMs + Math.min(askAgainSeconds, state.policy.retrySeconds) * 1000;
+  if (state.status !== 'online') return;
   becomes(draft, 'silent');
   state.silentSinceMs = draft.nowMs;
   draft.record({
@@ -89,6 +96,7 @@ export function goneOffline(draft: Draft, goodbye: GoneOffline): void {
   if (obeyed) {
     becomes(draft, 'offline');
     state.silentSinceMs = null;
+    state.askAgainAtMs = null;
   }
   draft.record({
     eventType: obeyed ? 'agent_offline' : 'offline_not_obeyed',
@@ -116,7 +124,7 @@ export function keepAlive(draft: Draft, minutes: number): void {
   });
 }
 
-/** What is due by now. */
+/** What is due by now. A machine can end during the silence, so EC2 is asked again and again. */
 export function livenessTimers(draft: Draft): void {
   const { state, nowMs } = draft;
   if (state.keepAliveUntilMs !== null && state.keepAliveUntilMs <= nowMs) {
@@ -129,11 +137,13 @@ export function livenessTimers(draft: Draft): void {
       message: `The keep-alive of agent ${state.logicalAgentId} has ended.`,
     });
   }
+  if (state.askAgainAtMs !== null && state.askAgainAtMs <= nowMs) {
+    state.askAgainAtMs = null;
+    if (state.primary) draft.effect({ kind: 'lookUpInstance', facts: state.primary });
+  }
   const orphanAtMs = orphanDeadlineMs(state);
   if (orphanAtMs === null || orphanAtMs > nowMs || state.primary === null) return;
   becomes(draft, 'orphaned');
-  // The silence may have outlasted the machine: EC2 is asked once more.
-  draft.effect({ kind: 'lookUpInstance', facts: state.primary });
   draft.record({
     eventType: 'agent_orphaned',
     severity: 'warning',

@@ -112,6 +112,7 @@ function registerByPerson(draft: Draft, facts: InstanceFacts): RegistrationOutco
   state.status = 'online';
   state.health = 'healthy';
   state.silentSinceMs = null;
+  state.askAgainAtMs = null;
   draft.instances.push({
     ...bookEntry(draft, facts),
     status: 'primary',

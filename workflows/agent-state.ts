@@ -73,6 +73,8 @@ export interface AgentState {
   policy: AgentPolicy;
   keepAliveUntilMs: number | null;
   silentSinceMs: number | null;
+  /** When EC2 is asked once more about a primary that stays silent. */
+  askAgainAtMs: number | null;
   lastHeartbeatMs: number | null;
   heartbeatsSeen: number;
   leaseRevisions: Record<string, number>;
@@ -119,6 +121,7 @@ export function initialState(
     policy,
     keepAliveUntilMs: null,
     silentSinceMs: null,
+    askAgainAtMs: null,
     lastHeartbeatMs: null,
     heartbeatsSeen: 0,
     leaseRevisions: {},
@@ -212,6 +215,7 @@ export function nextDeadlineMs(state: AgentState): number | null {
     state.keepAliveUntilMs,
     orphanDeadlineMs(state),
     state.recoverAtMs,
+    state.askAgainAtMs,
     state.activeSwitch?.overdueAtMs ?? null,
     ...state.retirements.map((one) => one.overdueAtMs),
   ].filter((deadline) => deadline !== null);

@@ -145,6 +145,7 @@ export function primaryIsGone(draft: Draft, message: string): void {
   state.noPrimaryReason = `EC2 took ${lost.instanceId}: ${message}`;
   state.status = 'silent';
   state.silentSinceMs = null;
+  state.askAgainAtMs = null;
   draft.supersede(lost.instanceId, state.incarnation);
   draft.retire(lost, 'superseded', 0, true);
   draft.record({

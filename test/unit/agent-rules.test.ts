@@ -372,6 +372,19 @@ describe('silence', () => {
     });
   });
 
+  it('of an instance is asked about again: soon when EC2 gave no answer, later when it runs', () => {
+    const subject = running().on(lost(2)).on(sighted('unknown'));
+    expect(nextDeadlineMs(subject.state)).toBe(subject.nowMs + 15_000);
+    subject.on({ kind: 'clock' }, 15_000);
+    expect(subject.kinds()).toEqual(['lookUpInstance']);
+    subject.on(sighted('running'));
+    expect(subject.state.askAgainAtMs).toBe(subject.nowMs + 300_000);
+    subject.on({ kind: 'clock' }, 300_000);
+    expect(subject.kinds()).toEqual(['lookUpInstance']);
+    expect(subject.on(sighted('gone')).kinds()).toEqual(['startRetirement', 'startSwitch']);
+    expect(subject.state.askAgainAtMs).toBeNull();
+  });
+
   it('is over when the agent speaks before EC2 has answered', () => {
     const subject = running().on(lost(2));
     const askedAtMs = subject.nowMs;
