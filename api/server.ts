@@ -16,6 +16,7 @@ import { problemOf } from './http/failures';
 import { Problem, writeProblem } from './http/problem';
 import { HeartbeatIntake } from './intake/heartbeat-intake';
 import { SignalDelivery } from './intake/signal-delivery';
+import { ApiMetrics } from './metrics';
 import { peopleRoutes } from './people-routes';
 import { readinessRoutes } from './readiness';
 
@@ -44,9 +45,11 @@ export function createApi(parts: ApiParts): Api {
   const authenticator = new Authenticator(parts.apiDb);
   const delivery = new SignalDelivery(ingestDb, signalSender(parts.temporal), log);
   const intake = new HeartbeatIntake({ ...parts, authenticator, delivery });
-  const app = createApp({ ...parts, authenticator, delivery });
+  const metrics = new ApiMetrics();
+  const app = createApp({ ...parts, authenticator, delivery, metrics });
   const server = createServer((request, response) => {
     const agentId = intake.agentOf(request);
+    metrics.watch(agentId === null ? 'http' : 'heartbeat', request, response);
     if (agentId === null) app(request, response);
     else void intake.answer(agentId, request, response);
   });
@@ -60,12 +63,15 @@ export function createApi(parts: ApiParts): Api {
   };
 }
 
-function createApp(parts: ApiParts & { authenticator: Authenticator; delivery: SignalDelivery }): Express {
+function createApp(
+  parts: ApiParts & { authenticator: Authenticator; delivery: SignalDelivery; metrics: ApiMetrics },
+): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
   app.use(
     readinessRoutes(parts),
+    parts.metrics.routes(),
     accountRoutes(parts),
     agentRoutes(parts),
     peopleRoutes(parts),
