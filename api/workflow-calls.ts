@@ -45,6 +45,7 @@ export function registerWithAgent(
     workflowId: agentWorkflowId(input.agentId),
     taskQueue,
     args: [input],
+    staticSummary: input.logicalAgentId,
     workflowIdConflictPolicy: 'USE_EXISTING',
     workflowIdReusePolicy: 'REJECT_DUPLICATE',
     typedSearchAttributes: Object.entries(attributes).map(([name, value]) => ({

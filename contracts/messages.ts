@@ -215,6 +215,7 @@ export interface SwitchStateView {
 export interface RetirementInput {
   clientId: string;
   agentId: string;
+  logicalAgentId: string;
   instanceId: string;
   accountId: string;
   region: string;

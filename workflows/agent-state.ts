@@ -191,6 +191,7 @@ export class Draft {
       input: {
         clientId: state.clientId,
         agentId: state.agentId,
+        logicalAgentId: state.logicalAgentId,
         instanceId: facts.instanceId,
         accountId: facts.accountId,
         region: facts.region,

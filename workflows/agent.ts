@@ -3,6 +3,7 @@ import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import {
   allHandlersFinished,
   ApplicationFailure,
+  CancellationScope,
   ChildWorkflowCancellationType,
   condition,
   continueAsNew,
@@ -12,6 +13,7 @@ import {
   getExternalWorkflowHandle,
   log,
   ParentClosePolicy,
+  setCurrentDetails,
   setHandler,
   startChild,
   upsertSearchAttributes,
@@ -29,7 +31,7 @@ import type {
 import { queryNames, signalNames, updateNames, workflowTypes } from '../contracts/messages';
 import { DEFAULT_POLICY } from '../contracts/policy-defaults';
 import { books, children, ec2Activities, noWorkerSentence, noWorkerTookIt } from './activity-options';
-import { searchAttributesOf } from './agent-search-attributes';
+import { detailsOf, searchAttributesOf } from './agent-search-attributes';
 import { type AgentState, type Effect, initialState, nextDeadlineMs, viewOf } from './agent-state';
 import { repeatedRequest } from './agent-switching';
 import { type AgentEvent, onEvent, onRegister, onSwitchRequest, type Transition } from './agent-transitions';
@@ -137,6 +139,7 @@ export async function agentWorkflow(input: AgentInput): Promise<void> {
   async function publish(publication: AgentPublication): Promise<void> {
     await books.publishAgent(publication);
     publishedRevision = publication.revision;
+    setCurrentDetails(detailsOf(state));
     const attributes = searchAttributesOf(state);
     if (attributes.changed(workflowInfo())) upsertSearchAttributes(attributes.pairs);
   }
@@ -144,9 +147,9 @@ export async function agentWorkflow(input: AgentInput): Promise<void> {
   async function carryOutEffect(effect: Effect): Promise<void> {
     switch (effect.kind) {
       case 'startSwitch':
-        return startAbandoned(workflowTypes.switch, effect.workflowId, effect.input);
+        return startAbandoned(workflowTypes.switch, effect.workflowId, effect.input, effect.input.reason);
       case 'startRetirement':
-        return startAbandoned(workflowTypes.retirement, effect.workflowId, effect.input);
+        return startAbandoned(workflowTypes.retirement, effect.workflowId, effect.input, effect.input.reason);
       case 'signalSwitch':
         return signalChild(effect.workflowId, effect.signal, effect.payload);
       case 'commitCutOver': {
@@ -209,7 +212,14 @@ export async function agentWorkflow(input: AgentInput): Promise<void> {
   }
 
   const limit = input.historyLimitEvents ?? HISTORY_LIMIT_EVENTS;
-  for (;;) {
+  // An agent ends by being deleted. Cancelling its workflow would leave its machines to nobody.
+  await CancellationScope.nonCancellable(live);
+
+  async function live(): Promise<never> {
+    for (;;) await turn();
+  }
+
+  async function turn(): Promise<void> {
     const deadlineMs = nextDeadlineMs(state);
     const awake = () => inbox.length > 0 || decided.length > 0;
     if (!awake()) {
@@ -217,24 +227,12 @@ export async function agentWorkflow(input: AgentInput): Promise<void> {
       else await condition(() => awake() || mayContinueAsNew(), Math.max(1, deadlineMs - Date.now()));
     }
     const due = decided.shift();
-    if (due) {
-      await carryOut(due);
-      continue;
-    }
-    if (inbox.length > 0 || (deadlineMs !== null && deadlineMs <= Date.now())) {
-      await carryOut(decideNext());
-      continue;
-    }
-    if (mayContinueAsNew()) {
-      const { clientId, agentId, logicalAgentId, historyLimitEvents } = input;
-      await continueAsNew<typeof agentWorkflow>({
-        clientId,
-        agentId,
-        logicalAgentId,
-        historyLimitEvents,
-        carried: state,
-      });
-    }
+    if (due) return carryOut(due);
+    if (inbox.length > 0 || (deadlineMs !== null && deadlineMs <= Date.now())) return carryOut(decideNext());
+    if (!mayContinueAsNew()) return;
+    const { clientId, agentId, logicalAgentId, historyLimitEvents } = input;
+    const next: AgentInput = { clientId, agentId, logicalAgentId, historyLimitEvents, carried: state };
+    await continueAsNew<typeof agentWorkflow>(next);
   }
 
   function decideNext(): Transition {
@@ -263,11 +261,17 @@ function refuseUnless(checked: Checked<unknown>): void {
 }
 
 /** Children outlive this run (a continue-as-new would end them otherwise) and report by signal. */
-async function startAbandoned(type: string, workflowId: string, childInput: unknown): Promise<void> {
+async function startAbandoned(
+  type: string,
+  workflowId: string,
+  childInput: { logicalAgentId: string },
+  reason: string,
+): Promise<void> {
   try {
     await startChild(type, {
       workflowId,
       args: [childInput],
+      staticSummary: `${childInput.logicalAgentId}: ${reason}`,
       parentClosePolicy: ParentClosePolicy.ABANDON,
       cancellationType: ChildWorkflowCancellationType.ABANDON,
       typedSearchAttributes: workflowInfo().typedSearchAttributes,

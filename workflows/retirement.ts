@@ -1,9 +1,11 @@
 /** The end of one instance: the zombie wait, then attempts to terminate it until EC2 itself calls it terminated. */
 import {
   ActivityFailure,
+  CancellationScope,
   condition,
   defineSignal,
   getExternalWorkflowHandle,
+  isCancellation,
   log,
   setHandler,
 } from '@temporalio/workflow';
@@ -36,7 +38,7 @@ export async function retirementWorkflow(input: RetirementInput): Promise<Retire
       await prove.proveTerminated({ ...address, seen });
       return 'terminated';
     } catch (error) {
-      if (!(error instanceof ActivityFailure)) throw error;
+      if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
       log.warn(noWorkerTookIt(error) ? noWorkerSentence(accountId, region) : 'termination not proven', {
         instanceId,
         error: String(error.cause ?? error),
@@ -45,16 +47,28 @@ export async function retirementWorkflow(input: RetirementInput): Promise<Retire
     }
   }
 
-  const waitMs = Date.parse(input.markedAt) + input.waitSeconds * 1000 - Date.now();
-  if (waitMs > 0) await condition(() => kept, waitMs);
-  let outcome: RetirementOutcome | null = kept ? 'kept' : null;
-  while (outcome === null) {
-    outcome = await attempt();
-    if (outcome !== null) break;
-    await condition(() => kept, input.retrySeconds * 1000);
-    if (kept) outcome = 'kept';
+  async function run(): Promise<RetirementOutcome> {
+    const waitMs = Date.parse(input.markedAt) + input.waitSeconds * 1000 - Date.now();
+    if (waitMs > 0) await condition(() => kept, waitMs);
+    while (!kept) {
+      const outcome = await attempt();
+      if (outcome !== null) return outcome;
+      await condition(() => kept, input.retrySeconds * 1000);
+    }
+    return 'kept';
   }
-  await report(agentId, { kind: 'retirementEnded', instanceId, outcome });
+
+  let outcome: RetirementOutcome;
+  try {
+    outcome = await run();
+  } catch (error) {
+    // Whoever cancels the retirement wants the instance to stay.
+    if (!isCancellation(error)) throw error;
+    outcome = 'kept';
+  }
+  await CancellationScope.nonCancellable(() =>
+    report(agentId, { kind: 'retirementEnded', instanceId, outcome }),
+  );
   return outcome;
 }
 
