@@ -2,56 +2,19 @@
  * An agent's run that goes on in a new one, on the real server (the time-skipping one treats children of a continued
  * parent otherwise): its state goes with it, its switch and its retirement run on and still reach it.
  */
-import type { Client, WorkflowHandle } from '@temporalio/client';
-import { NativeConnection } from '@temporalio/worker';
+import type { WorkflowHandle } from '@temporalio/client';
 import type { AgentStateView, SwitchAccepted } from '../../contracts/messages';
-import { connectDatabase, type Db } from '../../db/connect';
 import { launchByHand, registration, startAgent } from '../harness/agents';
-import { createTestDatabase, type TestDatabase } from '../harness/database';
+import { type ControlPlane, startControlPlane } from '../harness/control-plane';
 import { recordHistory } from '../harness/histories';
-import { type Simulator, startSimulator } from '../harness/simulator';
-import { seedClient } from '../harness/seed';
-import { connectTemporal, type TemporalClient, uniqueTaskQueue } from '../harness/temporal';
 import { until } from '../harness/until';
-import { type InProcessWorkers, installRuntime, startWorkersInProcess } from '../harness/workers';
 
-let temporal: TemporalClient;
-let native: NativeConnection;
-let database: TestDatabase;
-let db: Db;
-let simulator: Simulator;
-let workers: InProcessWorkers;
-let client: Client;
-const taskQueue = uniqueTaskQueue();
+let plane: ControlPlane;
 
 beforeAll(async () => {
-  installRuntime();
-  [temporal, database, simulator] = await Promise.all([
-    connectTemporal(),
-    createTestDatabase(),
-    startSimulator('--boot', 'none', '--synthetic', '1', '--boot-seconds', '0-0'),
-  ]);
-  client = temporal.client;
-  native = await NativeConnection.connect({ address: temporal.address });
-  db = connectDatabase(database.url, 'spotkeeper_worker');
-  await seedClient(database.url, 'c1');
-  workers = await startWorkersInProcess({
-    connection: native,
-    client,
-    db,
-    taskQueue,
-    cloud: simulator.ready,
-  });
+  plane = await startControlPlane();
 }, 120_000);
-
-afterAll(async () => {
-  await workers?.stop();
-  await db?.destroy();
-  await native?.close();
-  await temporal?.close();
-  await simulator?.stop();
-  await database?.drop();
-});
+afterAll(() => plane?.stop());
 
 const stateOf = (handle: WorkflowHandle) => handle.query<AgentStateView>('agentState');
 
@@ -84,10 +47,11 @@ async function beatUntilContinued(
 }
 
 it('keeps state, switch and retirement over continue-as-new', async () => {
+  const { client, db, simulator, taskQueue, clientId } = plane;
   const agentId = `continued-${taskQueue}`;
   const from = await launchByHand(simulator.ready);
   const policy = { terminateWaitSeconds: 3600 };
-  const ids = { clientId: 'c1', agentId, historyLimitEvents: 80 };
+  const ids = { clientId, agentId, historyLimitEvents: 80 };
   const handle = await startAgent(client, taskQueue, ids, registration(from, policy));
   await handle.signal('keepAlive', { minutes: 90 });
   const { switchNumber, switchWorkflowId } = await handle.executeUpdate<SwitchAccepted, [object]>(

@@ -1,61 +1,25 @@
 /** The commands of the README, with the `temporal` program itself: list, query and signal, well-formed and not. */
-import type { Client, WorkflowHandle } from '@temporalio/client';
-import { NativeConnection } from '@temporalio/worker';
+import type { WorkflowHandle } from '@temporalio/client';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { AgentStateView } from '../../contracts/messages';
-import { connectDatabase, type Db } from '../../db/connect';
 import { launchByHand, registration, startAgent } from '../harness/agents';
-import { createTestDatabase, type TestDatabase } from '../harness/database';
-import { seedClient } from '../harness/seed';
+import { type ControlPlane, startControlPlane } from '../harness/control-plane';
 import { testServers } from '../harness/servers';
-import { type Simulator, startSimulator } from '../harness/simulator';
-import { connectTemporal, type TemporalClient, uniqueTaskQueue } from '../harness/temporal';
 import { until } from '../harness/until';
-import { type InProcessWorkers, installRuntime, startWorkersInProcess } from '../harness/workers';
 
-let temporal: TemporalClient;
-let native: NativeConnection;
-let database: TestDatabase;
-let db: Db;
-let simulator: Simulator;
-let workers: InProcessWorkers;
-let client: Client;
+let plane: ControlPlane;
 let handle: WorkflowHandle;
-const taskQueue = uniqueTaskQueue();
-const clientId = `client-${taskQueue}`;
-const agentId = `terminal-${taskQueue}`;
+let agentId: string;
 
 beforeAll(async () => {
-  installRuntime();
-  [temporal, database, simulator] = await Promise.all([
-    connectTemporal(),
-    createTestDatabase(),
-    startSimulator('--boot', 'none', '--synthetic', '1', '--boot-seconds', '0'),
-  ]);
-  client = temporal.client;
-  native = await NativeConnection.connect({ address: temporal.address });
-  db = connectDatabase(database.url, 'spotkeeper_worker');
-  await seedClient(database.url, clientId);
-  workers = await startWorkersInProcess({
-    connection: native,
-    client,
-    db,
-    taskQueue,
-    cloud: simulator.ready,
-  });
+  plane = await startControlPlane();
+  const { client, taskQueue, clientId, simulator } = plane;
+  agentId = `terminal-${taskQueue}`;
   const instance = await launchByHand(simulator.ready);
   handle = await startAgent(client, taskQueue, { clientId, agentId }, registration(instance));
 }, 120_000);
-
-afterAll(async () => {
-  await workers?.stop();
-  await db?.destroy();
-  await native?.close();
-  await temporal?.close();
-  await simulator?.stop();
-  await database?.drop();
-});
+afterAll(() => plane?.stop());
 
 async function run(...args: string[]): Promise<string> {
   const { temporalBinary, temporalAddress } = testServers();
@@ -71,7 +35,7 @@ it('lists a client’s agents', async () => {
   await until(
     'the list shows it',
     async () =>
-      (await run('workflow', 'list', '--query', `ClientId="${clientId}"`)).includes(handle.workflowId),
+      (await run('workflow', 'list', '--query', `ClientId="${plane.clientId}"`)).includes(handle.workflowId),
     20_000,
   );
 });
