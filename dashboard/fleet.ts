@@ -91,5 +91,8 @@ async function readPages(
     after = list.next_after;
     if (after === null) break;
   }
+  agents.sort((one, other) =>
+    one.logical_agent_id.localeCompare(other.logical_agent_id, undefined, { numeric: true }),
+  );
   return { agents, hasMore: after !== null };
 }
