@@ -1,11 +1,11 @@
 /** The agent as a process under a test's control, on an instance of the simulated cloud that boots none of its own. */
-import { EC2Client, RunInstancesCommand } from '@aws-sdk/client-ec2';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import type { UserData } from '../../contracts/user-data';
+import { launch } from './launch';
 import { ROOT, testServers } from './servers';
 import type { Simulator } from './simulator';
 import { MARK_VARIABLE, testFile } from './test-file';
@@ -23,22 +23,8 @@ export async function launchMachine(
   simulator: Simulator,
   userData: UserData['spotkeeper'] | null,
 ): Promise<Machine> {
-  const { cloudUrl, controlUrl, imageId, region } = simulator.ready;
-  const credentials = { accessKeyId: 'person', secretAccessKey: 'person' };
-  const ec2 = new EC2Client({ region, endpoint: cloudUrl, credentials });
-  const text = userData && Buffer.from(JSON.stringify({ spotkeeper: userData })).toString('base64');
-  const reply = await ec2.send(
-    new RunInstancesCommand({
-      ImageId: imageId,
-      InstanceType: 'p3.2xlarge',
-      MinCount: 1,
-      MaxCount: 1,
-      InstanceMarketOptions: { MarketType: 'spot' },
-      ...(text && { UserData: text }),
-    }),
-  );
-  ec2.destroy();
-  const instanceId = reply.Instances![0]!.InstanceId!;
+  const { InstanceId: instanceId } = await launch(simulator.ready, { userData });
+  const { controlUrl } = simulator.ready;
   const view = (await (await fetch(`${controlUrl}/instances/${instanceId}`)).json()) as {
     metadata_url: string;
   };

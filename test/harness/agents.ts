@@ -1,5 +1,4 @@
 /** Instances and agents as a person or an agent process would bring them, for tests below the API. */
-import { EC2Client, RunInstancesCommand } from '@aws-sdk/client-ec2';
 import {
   type Client,
   WithStartWorkflowOperation,
@@ -16,42 +15,16 @@ import type {
 } from '../../contracts/messages';
 import { updateNames, workflowTypes } from '../../contracts/messages';
 import { DEFAULT_POLICY } from '../../contracts/policy-defaults';
+import { instanceFacts } from './instance-facts';
+import { launch } from './launch';
 import type { ReadyMessages } from './processes';
-import { useCloud } from './workers';
 
-/** A spot instance on the simulated cloud. */
-export async function launchByHand(cloud: ReadyMessages['simulator'], zone?: string): Promise<InstanceFacts> {
-  useCloud(cloud.cloudUrl);
-  const ec2 = new EC2Client({ region: cloud.region });
-  try {
-    const reply = await ec2.send(
-      new RunInstancesCommand({
-        ImageId: cloud.imageId,
-        InstanceType: 'p3.2xlarge',
-        MinCount: 1,
-        MaxCount: 1,
-        ...(zone && { Placement: { AvailabilityZone: zone } }),
-      }),
-    );
-    const made = reply.Instances?.[0];
-    if (!made?.InstanceId || !made.Placement?.AvailabilityZone)
-      throw new Error('RunInstances made no instance.');
-    return {
-      instanceId: made.InstanceId,
-      instanceType: 'p3.2xlarge',
-      zone: made.Placement.AvailabilityZone,
-      region: cloud.region,
-      mode: made.InstanceLifecycle === 'spot' ? 'spot' : 'ondemand',
-      imageId: cloud.imageId,
-      accountId: cloud.accountId,
-      hostname: null,
-      privateIp: null,
-      publicIp: null,
-      agentVersion: null,
-    };
-  } finally {
-    ec2.destroy();
-  }
+/** An on-demand instance on the simulated cloud, as its agent would describe it. */
+export async function launchByHand(cloud: ReadyMessages['simulator']): Promise<InstanceFacts> {
+  const made = await launch(cloud, { option: 'ondemand' });
+  const { region, imageId, accountId } = cloud;
+  const zone = made.Placement?.AvailabilityZone ?? `${region}a`;
+  return instanceFacts(made.InstanceId, { zone, region, mode: 'ondemand', imageId, accountId });
 }
 
 export function registration(facts: InstanceFacts, policy: Partial<AgentPolicy> = {}): Registration {

@@ -1,13 +1,12 @@
 /** The whole system as processes: simulated cloud, API, worker, and real agents on simulated instances. */
-import { EC2Client, RunInstancesCommand } from '@aws-sdk/client-ec2';
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 import { Client as PostgresClient } from 'pg';
 import type { AgentPolicy, AgentStateView, SwitchStateView } from '../../contracts/messages';
 import type { PurchaseOption } from '../../contracts/states';
-import type { UserData } from '../../contracts/user-data';
 import { createTestDatabase, type TestDatabase } from './database';
 import { EventStream } from './event-stream';
+import { launch } from './launch';
 import { type ReadyMessages, startProcess, type TestProcess } from './processes';
 import { ROOT, testServers } from './servers';
 import { type Simulator, startSimulator } from './simulator';
@@ -132,34 +131,12 @@ export class System {
 
   /** What a person does: launches an instance with the agent on it, and waits until that has registered. */
   async agent(logicalAgentId: string, zone?: string, option: PurchaseOption = 'spot'): Promise<RunningAgent> {
-    const { cloudUrl, imageId } = this.simulator.ready;
-    const region = zone ? zone.replace(/[a-z]$/, '') : this.simulator.ready.region;
-    const ec2 = new EC2Client({
-      region,
-      endpoint: cloudUrl,
-      credentials: { accessKeyId: 'person', secretAccessKey: 'person' },
-    });
-    const userData: UserData = {
-      spotkeeper: {
-        server_url: this.api.ready.url,
-        logical_agent_id: logicalAgentId,
-        client_token: this.tokens.client,
-      },
+    const userData = {
+      server_url: this.api.ready.url,
+      logical_agent_id: logicalAgentId,
+      client_token: this.tokens.client,
     };
-    const reply = await ec2.send(
-      new RunInstancesCommand({
-        ImageId: imageId,
-        InstanceType: 'p3.2xlarge',
-        MinCount: 1,
-        MaxCount: 1,
-        UserData: Buffer.from(JSON.stringify(userData)).toString('base64'),
-        ...(zone && { Placement: { AvailabilityZone: zone } }),
-        ...(option === 'spot' && { InstanceMarketOptions: { MarketType: 'spot' } }),
-      }),
-    );
-    ec2.destroy();
-    const instanceId = reply.Instances?.[0]?.InstanceId;
-    if (!instanceId) throw new Error('RunInstances made no instance.');
+    const { InstanceId: instanceId } = await launch(this.simulator.ready, { zone, option, userData });
     const event = await this.events.next('agent_registered', (one) => one.instance_id === instanceId);
     return new RunningAgent(this, event.agent_id!, instanceId);
   }

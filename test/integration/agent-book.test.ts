@@ -1,11 +1,11 @@
 /** What the workflows write: late and repeated writes change nothing, and one of two cut-overs wins. */
 import type { AgentPublication, CutOver } from '../../contracts/activities';
-import type { InstanceFacts } from '../../contracts/messages';
 import { DEFAULT_POLICY } from '../../contracts/policy-defaults';
 import { commitCutOver, publishAgent } from '../../db/agent-book';
 import { connectDatabase, type Db } from '../../db/connect';
 import { confirmTerminated, isPrimary, markTerminationAttempt, writeInstance } from '../../db/instances';
 import { createTestDatabase, type TestDatabase } from '../harness/database';
+import { instanceFacts as facts } from '../harness/instance-facts';
 import { seedClient } from '../harness/seed';
 
 let database: TestDatabase;
@@ -20,22 +20,6 @@ afterAll(async () => {
   await db?.destroy();
   await database?.drop();
 });
-
-function facts(instanceId: string): InstanceFacts {
-  return {
-    instanceId,
-    instanceType: 'p3.2xlarge',
-    zone: 'us-east-1a',
-    region: 'us-east-1',
-    mode: 'spot',
-    imageId: 'ami-1',
-    accountId: '000000000000',
-    hostname: null,
-    privateIp: null,
-    publicIp: null,
-    agentVersion: null,
-  };
-}
 
 function publication(agentId: string, over: Partial<AgentPublication> = {}): AgentPublication {
   const primary = facts(`${agentId}-1`);

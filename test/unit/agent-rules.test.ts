@@ -2,27 +2,11 @@
 import type { InstanceFacts, Registration, SwitchRequest } from '../../contracts/messages';
 import { DEFAULT_POLICY } from '../../contracts/policy-defaults';
 import { type AgentState, type Effect, initialState, nextDeadlineMs } from '../../workflows/agent-state';
+import { instanceFacts as facts } from '../harness/instance-facts';
 import { type AgentEvent, onEvent, onRegister, onSwitchRequest } from '../../workflows/agent-transitions';
 
 const T0 = Date.parse('2026-03-01T12:00:00Z');
 const iso = (ms: number) => new Date(ms).toISOString();
-
-function facts(instanceId: string, over: Partial<InstanceFacts> = {}): InstanceFacts {
-  return {
-    instanceId,
-    instanceType: 'p3.2xlarge',
-    zone: 'us-east-1a',
-    region: 'us-east-1',
-    mode: 'spot',
-    imageId: 'ami-1',
-    accountId: '000000000000',
-    hostname: null,
-    privateIp: null,
-    publicIp: null,
-    agentVersion: null,
-    ...over,
-  };
-}
 
 /** An agent whose messages are applied one after the other, as the workflow does. */
 class Subject {
