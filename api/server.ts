@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import type { Db } from '../db/connect';
 import { signalSender } from '../temporal/signal-sender';
 import { accountRoutes } from './account-routes';
+import { agentDownload } from './agent-download';
 import { agentRoutes } from './agent-routes';
 import { dashboardFiles } from './dashboard-files';
 import type { EventFeed } from './events/event-feed';
@@ -76,6 +77,7 @@ function createApp(
     agentRoutes(parts),
     peopleRoutes(parts),
     eventRoutes(parts),
+    agentDownload(),
   );
   app.use(dashboardFiles());
   app.use((request) => {

@@ -12,9 +12,7 @@ export interface EventListProps {
 
 export function EventList({ events, agents }: EventListProps) {
   if (events.length === 0) {
-    return (
-      <p class="empty">Nothing has happened since you opened this page. Events appear here as they come.</p>
-    );
+    return <p class="empty">Nothing has happened yet. Events appear here as they come.</p>;
   }
   const names = new Map(agents.map((agent) => [agent.agent_id, agent.logical_agent_id]));
   return (

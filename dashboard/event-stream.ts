@@ -3,6 +3,8 @@ import type { SystemEventView } from '../contracts/http';
 import { type Api, ApiError } from './api';
 
 const PAUSE_MS = 2_000;
+/** What happened lately tells more than an empty list. */
+const SHOWN_AT_FIRST = 50;
 /** A proxy may hold a dead connection open; the API writes a line more often than this. */
 const SILENCE_MS = 60_000;
 
@@ -26,7 +28,7 @@ async function follow(api: Api, follower: EventFollower, stopped: AbortSignal): 
     const silence = new AbortController();
     let timer = setTimeout(() => silence.abort(), SILENCE_MS);
     try {
-      const path: string = `events${last === null ? '' : `?after=${last}`}`;
+      const path: string = `events?${last === null ? `last=${SHOWN_AT_FIRST}` : `after=${last}`}`;
       const body = await api.stream(path, AbortSignal.any([stopped, silence.signal]));
       follower.onConnection('live');
       for await (const message of readMessages(body, () => {

@@ -32,12 +32,13 @@ export async function readEvents(
   }));
 }
 
-/** The newest event's id in the scope, or "0". */
-export async function newestEventId(transaction: Db): Promise<string> {
+/** The id after which the newest `count` events of the scope come; "0" when there are no more than these. */
+export async function idBeforeNewest(transaction: Db, count: number): Promise<string> {
   const row = await transaction
     .selectFrom('system_events')
     .select('id')
     .orderBy('id', 'desc')
+    .offset(count)
     .limit(1)
     .executeTakeFirst();
   return row?.id ?? '0';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type Request, type Response, Router } from 'express';
 import type { SystemEventView } from '../../contracts/http';
 import { type Db, inScope } from '../../db/connect';
-import { newestEventId, readEvents } from '../../db/event-reads';
+import { idBeforeNewest, readEvents } from '../../db/event-reads';
 import { requireKind } from '../http/access';
 import type { Authenticator, Caller } from '../http/bearer';
 import { Problem } from '../http/problem';
@@ -27,7 +27,7 @@ export function eventRoutes(parts: EventStreamParts): Router {
   route(router, '/api/events', {
     GET: async (request, response) => {
       const caller = requireKind(await parts.authenticator.caller(request), 'admin', 'client', 'user');
-      const after = startOf(request);
+      const { after, last } = startOf(request);
       if (request.method === 'HEAD') {
         response.type('text/event-stream').end();
         return;
@@ -36,7 +36,8 @@ export function eventRoutes(parts: EventStreamParts): Router {
       const follower = parts.feed.follow(caller.kind === 'admin' ? null : caller.clientId);
       response.once('close', () => parts.feed.leave(follower));
       try {
-        const start = after ?? (await inScope(parts.apiDb, scope, newestEventId));
+        const newest = (transaction: Db) => idBeforeNewest(transaction, last);
+        const start = after ?? (await inScope(parts.apiDb, scope, newest));
         response.writeHead(200, {
           'Content-Type': 'text/event-stream',
           'Cache-Control': 'no-store',
@@ -59,11 +60,19 @@ function scopeOf(caller: Caller & { kind: 'admin' | 'client' | 'user' }): Scope 
   return caller.kind === 'admin' ? { admin: true } : { clientId: caller.clientId };
 }
 
-/** Null starts with what happens from now on. */
-function startOf(request: Request): string | null {
+const MOST_LAST = 500;
+
+/** After an event, or with the `last` ones before now; by default with what happens from now on. */
+function startOf(request: Request): { after: string | null; last: number } {
   const after = request.get('Last-Event-ID') ?? queryText(request, 'after');
-  if (after === null || /^\d{1,18}$/.test(after)) return after;
-  throw new Problem(400, 'invalid_query', "Last-Event-ID and after take an event's id, a whole number.");
+  if (after !== null && !/^\d{1,18}$/.test(after)) {
+    throw new Problem(400, 'invalid_query', "Last-Event-ID and after take an event's id, a whole number.");
+  }
+  const last = queryText(request, 'last') ?? '0';
+  if (!/^\d{1,3}$/.test(last) || Number(last) > MOST_LAST) {
+    throw new Problem(400, 'invalid_query', `last takes a whole number from 0 to ${MOST_LAST}.`);
+  }
+  return { after, last: Number(last) };
 }
 
 async function stream(

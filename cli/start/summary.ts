@@ -76,7 +76,7 @@ export function installation(apiUrl: string, clientToken: string): string {
   return [
     'To take an instance under control, install the agent on it (Node.js 20.19 or newer) with this user data, its own logical_agent_id each:',
     `  ${userData}`,
-    `  curl -fsSo spot-agent.js ${apiUrl}/downloads/agent/latest/spot-agent && node spot-agent.js`,
+    `  curl -fsSO ${apiUrl}/downloads/agent/latest/spot-agent && node spot-agent`,
   ].join('\n');
 }
 

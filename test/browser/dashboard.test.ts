@@ -121,7 +121,7 @@ onChromium('the page', () => {
     await page.getByText('Not connected; trying again').waitFor();
     await page.getByText('Live', { exact: true }).waitFor();
     await registerAgent('second-agent');
-    await page.getByRole('listitem').filter({ hasText: 'agent registered' }).waitFor();
+    await page.getByRole('listitem').filter({ hasText: 'Agent second-agent registered' }).waitFor();
     await row('second-agent').waitFor();
   });
 

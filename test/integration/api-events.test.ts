@@ -102,6 +102,17 @@ test('a reader goes on where it left off, by header or by query', async () => {
   expect(await byQuery.messages(3)).toEqual(['missed 1', 'missed 2', 'new']);
 });
 
+test('a reader may begin with the latest events', async () => {
+  for (const message of ['old', 'late', 'latest']) await addEvent('beta', message);
+  await addEvent('alpha', 'of another');
+  const reader = await Reader.open(running.beta.client, {}, '?last=2');
+  expect(await reader.messages(2)).toEqual(['late', 'latest']);
+  await addEvent('beta', 'new');
+  expect(await reader.messages(3)).toEqual(['late', 'latest', 'new']);
+  const refused = await running.call('GET', '/api/events?last=501', running.beta.client);
+  expect(refused).toMatchObject({ status: 400, body: { code: 'invalid_query' } });
+});
+
 test('an event with a lower id that is committed later is not missed', async () => {
   const reader = await Reader.open(running.alpha.user);
   const { Client } = await import('pg');
