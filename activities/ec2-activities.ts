@@ -1,10 +1,11 @@
 /** The EC2 steps of one account in one region. */
 import { createHash } from 'node:crypto';
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
-import { CloudError, type CloudPort } from '../cloud/cloud-port';
+import { CloudError, type CloudPort, type Ec2InstanceState, type LaunchSpec } from '../cloud/cloud-port';
 import type {
   Ec2Activities,
   InstanceAddress,
+  InstanceSighting,
   LaunchRequest,
   TerminationResult,
 } from '../contracts/activities';
@@ -12,7 +13,14 @@ import { failureTypes } from '../contracts/activities';
 import { poolId } from '../contracts/states';
 import type { UserData } from '../contracts/user-data';
 import type { Db } from '../db/connect';
-import { confirmTerminated, isPrimary, markTerminationAttempt, writeInstance } from '../db/instances';
+import {
+  agentOn,
+  confirmTerminated,
+  markSeen,
+  markTerminationAttempt,
+  notFoundMeansGone,
+  writeInstance,
+} from '../db/instances';
 import { settleLaunchIntent, writeLaunchIntent } from '../db/launch-intents';
 import { writeEvents } from '../db/system-events';
 import { choosePools } from '../policy/pool-choice';
@@ -24,6 +32,18 @@ export interface Ec2Dependencies {
   /** Where launched agents find the API. */
   apiPublicUrl: string;
 }
+
+/** The tag by which a launch whose answer was lost is found again. */
+const LAUNCH_TAG = 'spotkeeper:launch-id';
+
+const SIGHTINGS: Record<Ec2InstanceState, InstanceSighting> = {
+  pending: 'running',
+  running: 'running',
+  stopping: 'stopped',
+  stopped: 'stopped',
+  'shutting-down': 'gone',
+  terminated: 'gone',
+};
 
 /** How soon EC2 is asked again whether an instance has ended. */
 const PROOF_INTERVAL = '2 s';
@@ -56,16 +76,24 @@ export function createEc2Activities({ cloud, db, apiPublicUrl }: Ec2Dependencies
 
     launchInstance: (request) => ec2Step(() => launch(request)),
 
-    lookUpInstance: ({ instanceId }) =>
+    findLaunch: ({ launchId }) =>
+      ec2Step(async () => {
+        const found = await cloud.findByTag(LAUNCH_TAG, launchId);
+        if (found)
+          await settleLaunchIntent(db, launchId, { outcome: 'launched', instanceId: found.instanceId });
+        return { instanceId: found?.instanceId ?? null };
+      }),
+
+    lookUpInstance: ({ clientId, instanceId }) =>
       ec2Step(async () => {
         try {
           const found = await cloud.instanceState(instanceId);
-          if (found === null) return { sighting: 'gone' as const, message: 'EC2 does not know it any more' };
-          const message = `${found.state}${found.reason ? ` (${found.reason})` : ''}`;
-          if (found.state === 'terminated' || found.state === 'shutting-down')
-            return { sighting: 'gone' as const, message };
-          const stopped = found.state === 'stopped' || found.state === 'stopping';
-          return { sighting: stopped ? ('stopped' as const) : ('running' as const), message };
+          if (found === null) return { sighting: 'not_found' as const, message: 'it knows no such instance' };
+          await markSeen(db, clientId, instanceId);
+          return {
+            sighting: SIGHTINGS[found.state],
+            message: `${found.state}${found.reason && ` (${found.reason})`}`,
+          };
         } catch (error) {
           if (error instanceof CloudError) return { sighting: 'unknown' as const, message: error.message };
           throw error;
@@ -76,9 +104,12 @@ export function createEc2Activities({ cloud, db, apiPublicUrl }: Ec2Dependencies
 
     proveTerminated: (request) =>
       ec2Step(async () => {
-        const { clientId, agentId, instanceId, seen } = request;
+        const { clientId, agentId, instanceId } = request;
         const found = await cloud.instanceState(instanceId);
-        const ended = found ? found.state === 'terminated' : seen;
+        if (found) await markSeen(db, clientId, instanceId);
+        const ended = found
+          ? found.state === 'terminated'
+          : await notFoundMeansGone(db, clientId, instanceId);
         if (!ended) {
           const state = found
             ? found.state
@@ -108,20 +139,15 @@ export function createEc2Activities({ cloud, db, apiPublicUrl }: Ec2Dependencies
 
   async function launch(request: LaunchRequest) {
     const { launchId, pool, clientId, agentId } = request;
-    const clientToken = clientTokenOf(request);
-    await writeLaunchIntent(db, request, clientToken);
+    const planned = { clientToken: clientTokenOf(request), userData: userDataOf(request) };
+    const { clientToken, imageId, userData } = await writeLaunchIntent(db, request, planned);
     try {
-      const { instanceId } = await cloud.launch({
-        clientToken,
-        imageId: request.imageId,
-        pool,
-        userData: userDataOf(request),
-        tags: {
-          Name: `spotkeeper ${request.logicalAgentId}`,
-          ...agentTags(request),
-          'spotkeeper:launch-id': launchId,
-        },
-      });
+      const tags = {
+        Name: `spotkeeper ${request.logicalAgentId}`,
+        ...agentTags(request),
+        [LAUNCH_TAG]: launchId,
+      };
+      const { instanceId } = await launchOrAdopt({ clientToken, imageId, pool, userData, tags });
       await settleLaunchIntent(db, launchId, { outcome: 'launched', instanceId });
       await writeInstance(db, clientId, agentId, {
         facts: {
@@ -143,6 +169,7 @@ export function createEc2Activities({ cloud, db, apiPublicUrl }: Ec2Dependencies
         registeredAt: null,
         zombieSince: null,
       });
+      await markSeen(db, clientId, instanceId);
       return { outcome: 'launched' as const, instanceId };
     } catch (error) {
       if (!(error instanceof CloudError)) throw error;
@@ -157,6 +184,18 @@ export function createEc2Activities({ cloud, db, apiPublicUrl }: Ec2Dependencies
     }
   }
 
+  /** A release may send a launch otherwise than the one before it did: what that one launched is taken over. */
+  async function launchOrAdopt(spec: LaunchSpec): Promise<{ instanceId: string }> {
+    try {
+      return await cloud.launch(spec);
+    } catch (error) {
+      if (!(error instanceof CloudError) || error.code !== 'IdempotentParameterMismatch') throw error;
+      const launched = await cloud.findByTag(LAUNCH_TAG, spec.tags[LAUNCH_TAG] ?? '');
+      if (launched === null) throw error;
+      return launched;
+    }
+  }
+
   function userDataOf({ logicalAgentId, launchId }: LaunchRequest): string {
     const userData: UserData = {
       spotkeeper: { server_url: apiPublicUrl, logical_agent_id: logicalAgentId, launch_id: launchId },
@@ -167,12 +206,14 @@ export function createEc2Activities({ cloud, db, apiPublicUrl }: Ec2Dependencies
   /** The books are read just before the call: the last look before something that can't be undone. */
   async function terminate(request: InstanceAddress & { reason: string }): Promise<TerminationResult> {
     const { clientId, agentId, instanceId } = request;
-    if (await isPrimary(db, agentId, instanceId)) {
-      return { outcome: 'refused', message: `${instanceId} is the primary of agent ${agentId}.` };
+    const holder = await agentOn(db, instanceId);
+    if (holder !== null) {
+      return { outcome: 'refused', message: `${instanceId} is the primary of agent ${holder}.` };
     }
     await markTerminationAttempt(db, clientId, instanceId);
     try {
       await cloud.terminate(instanceId);
+      await markSeen(db, clientId, instanceId);
       return { outcome: 'requested' };
     } catch (error) {
       if (!(error instanceof CloudError)) throw error;

@@ -3,9 +3,11 @@ import type { Client } from '@temporalio/client';
 import { type RegisterReply, type RegisterRequest, clientPolicySchema } from '../contracts/http';
 import type { AgentPolicy, InstanceFacts, Registration } from '../contracts/messages';
 import { DEFAULT_POLICY, policyAtSpeed } from '../contracts/policy-defaults';
+import { isEc2InstanceId } from '../contracts/ids';
 import { findClient } from '../db/clients';
 import { type Db, inScope } from '../db/connect';
 import { type LaunchRecord, resolveAgentId } from '../db/identities';
+import { holderOfInstance } from '../db/instances';
 import { openLease } from '../db/leases';
 import { issueToken, revokeAgentTokens } from '../db/tokens';
 import { forbidden, requireKind } from './http/access';
@@ -34,6 +36,7 @@ export async function registerInstance(
   const holder = requireKind(caller, 'client', 'launch');
   const { clientId } = holder;
   const launch = holder.kind === 'launch' ? ownLaunch(holder.launch, request) : null;
+  await refuseForeignInstance(parts.apiDb, clientId, request.instance_id);
   const { agentId, policy } = await inScope(parts.apiDb, { clientId }, async (transaction) => ({
     agentId: launch?.agentId ?? (await resolveAgentId(transaction, clientId, request.logical_agent_id)),
     policy: policyOf((await findClient(transaction, clientId))?.policy ?? {}, parts.speed),
@@ -93,6 +96,20 @@ function ownLaunch(launch: LaunchRecord, request: RegisterRequest): LaunchRecord
   return launch;
 }
 
+/** A client may bring its own machines only: what it brings can be terminated in its name. */
+async function refuseForeignInstance(apiDb: Db, clientId: string, instanceId: string): Promise<void> {
+  if (!isEc2InstanceId(instanceId)) return; // Others' ids are unique in their client only.
+  const holder = await inScope(apiDb, { instanceId }, (transaction) =>
+    holderOfInstance(transaction, instanceId),
+  );
+  if (holder === null || holder.clientId === clientId) return;
+  throw new Problem(
+    409,
+    'instance_taken',
+    `Instance ${instanceId} is registered by another client; it can't be registered here as well.`,
+  );
+}
+
 /** The shipped policy with the client's own settings over it. */
 function policyOf(stored: Record<string, unknown>, speed: number): AgentPolicy {
   const own = clientPolicySchema.safeParse(stored);
@@ -105,10 +122,10 @@ function factsOf(request: RegisterRequest, launch: LaunchRecord | null): Instanc
     instanceId: request.instance_id,
     instanceType: request.instance_type,
     zone: request.az,
-    region: request.region,
+    region: launch?.region ?? request.region,
     mode: request.mode,
     imageId: request.ami_id,
-    accountId: request.account_id ?? launch?.accountId ?? UNKNOWN_ACCOUNT,
+    accountId: launch?.accountId ?? request.account_id ?? UNKNOWN_ACCOUNT,
     hostname: request.hostname,
     privateIp: request.private_ip,
     publicIp: request.public_ip,

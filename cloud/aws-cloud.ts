@@ -64,6 +64,14 @@ export class AwsCloud implements CloudPort {
     }
   }
 
+  async findByTag(key: string, value: string): Promise<{ instanceId: string } | null> {
+    const reply = await this.ask(`DescribeInstances with ${key}=${value}`, () =>
+      this.ec2.send(new DescribeInstancesCommand({ Filters: [{ Name: `tag:${key}`, Values: [value] }] })),
+    );
+    const instanceId = reply.Reservations?.flatMap((one) => one.Instances ?? [])[0]?.InstanceId;
+    return instanceId ? { instanceId } : null;
+  }
+
   async terminate(instanceId: string): Promise<void> {
     await this.ask(`TerminateInstances of ${instanceId}`, () =>
       this.ec2.send(new TerminateInstancesCommand({ InstanceIds: [instanceId] })),

@@ -54,6 +54,8 @@ export interface CloudPort {
   launch(spec: LaunchSpec): Promise<{ instanceId: string }>;
   /** Null when EC2 does not know the id, which soon after a launch does not mean that it isn't there. */
   instanceState(instanceId: string): Promise<{ state: Ec2InstanceState; reason: string } | null>;
+  /** The instance with this tag, whatever its state, or null. */
+  findByTag(key: string, value: string): Promise<{ instanceId: string } | null>;
   /** Accepted, or nothing left to do (`already_done` is thrown when EC2 does not know the id). */
   terminate(instanceId: string): Promise<void>;
   /** The newest spot price of a type in each zone that offers it. */

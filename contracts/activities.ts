@@ -27,6 +27,8 @@ export interface AgentPublication {
   policy: AgentPolicy;
   standings: { instanceId: string; role: InstanceRole; incarnation: number }[];
   instances: InstanceChange[];
+  /** Released to their owners: never terminated by us. */
+  keptInstanceIds: string[];
   events: SystemEvent[];
 }
 
@@ -110,7 +112,8 @@ export type LaunchResult =
   /** The pool has none to give: try the next. */
   | { outcome: 'no_capacity'; message: string };
 
-export type InstanceSighting = 'running' | 'stopped' | 'gone' | 'unknown';
+/** `not_found` alone proves nothing: EC2 says it of what it is still to show, and of what another account or region has. */
+export type InstanceSighting = 'running' | 'stopped' | 'gone' | 'not_found' | 'unknown';
 
 export interface InstanceAddress {
   clientId: string;
@@ -132,11 +135,17 @@ export interface Ec2Activities {
   planSwitch(request: SwitchPlanRequest): Promise<SwitchPlan>;
   /** Writes the launch intent, then launches with a token that makes a repeat harmless. */
   launchInstance(request: LaunchRequest): Promise<LaunchResult>;
+  /** What came of a launch whose own answer was lost; null when EC2 shows no instance of it. */
+  findLaunch(request: {
+    launchId: string;
+    accountId: string;
+    region: string;
+  }): Promise<{ instanceId: string | null }>;
   /** Asks EC2 what became of an instance. An API error is `unknown`, which is not gone. */
   lookUpInstance(address: InstanceAddress): Promise<{ sighting: InstanceSighting; message: string }>;
   terminateInstance(request: InstanceAddress & { reason: string }): Promise<TerminationResult>;
   /** Fails, to be retried, until EC2 itself calls the instance terminated; then writes that down. */
-  proveTerminated(request: InstanceAddress & { seen: boolean }): Promise<{ message: string }>;
+  proveTerminated(address: InstanceAddress): Promise<{ message: string }>;
 }
 
 /** Types of the failures that activities throw, named by what happens next. */

@@ -41,7 +41,7 @@ export interface AgentPolicy {
   candidateDeadlineSeconds: number;
   /** How long a whole switch may take. */
   switchDeadlineSeconds: number;
-  /** The least time between two attempts to terminate one instance, and between two recoveries of one agent. */
+  /** Between two attempts to terminate one instance, and the longest pause between two recoveries of one agent. */
   retrySeconds: number;
 }
 
@@ -141,7 +141,7 @@ export type ChildReport =
       message: string;
     }
   | { kind: 'cutOverRequested'; switchNumber: number; instanceId: string }
-  | { kind: 'needsOperator'; switchNumber: number; message: string }
+  | { kind: 'needsOperator'; message: string; instanceId: string | null }
   | { kind: 'switchEnded'; switchNumber: number; outcome: SwitchOutcome; message: string }
   | { kind: 'retirementEnded'; instanceId: string; outcome: RetirementOutcome };
 
@@ -188,7 +188,6 @@ export interface CandidateRegistered {
 export interface CutOverDecided {
   committed: boolean;
   instanceId: string;
-  incarnation: number;
   reason: string;
 }
 
@@ -210,6 +209,8 @@ export interface SwitchStateView {
   attempts: { pool: Pool; launchId: string; instanceId: string | null; result: string }[];
   outcome: SwitchOutcome | null;
   message: string;
+  /** The latest messages that were malformed and changed nothing. */
+  rejectedMessages: string[];
 }
 
 export interface RetirementInput {
@@ -224,8 +225,6 @@ export interface RetirementInput {
   /** When the instance became a zombie; the wait counts from here. */
   markedAt: string;
   waitSeconds: number;
-  /** EC2 has shown this instance before (it registered), so its NotFound means gone. */
-  seen: boolean;
 }
 
 /** Reply to the query `agentState`. */

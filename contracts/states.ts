@@ -38,13 +38,8 @@ export type ReplicaStatus = (typeof REPLICA_STATUSES)[number];
 /** How an instance is paid for; also the wire's `mode`. */
 export type PurchaseOption = 'spot' | 'ondemand';
 
-/** Emergencies go before people, people before policy. */
-export const SWITCH_PRIORITIES = ['automatic', 'manual', 'emergency'] as const;
-export type SwitchPriority = (typeof SWITCH_PRIORITIES)[number];
-
-export function outranks(one: SwitchPriority, other: SwitchPriority): boolean {
-  return SWITCH_PRIORITIES.indexOf(one) > SWITCH_PRIORITIES.indexOf(other);
-}
+/** Why a switch runs: by policy, for a person, or because a machine is going or gone. */
+export type SwitchPriority = 'automatic' | 'manual' | 'emergency';
 
 /** The part an instance plays for its agent, which decides what it hears in replies. */
 export type InstanceRole = 'primary' | 'candidate' | 'superseded';

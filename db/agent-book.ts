@@ -11,6 +11,14 @@ export async function publishAgent(db: Db, publication: AgentPublication): Promi
   await db.transaction().execute(async (transaction) => {
     if (await writeAgent(transaction, publication)) await writeStandings(transaction, publication);
     for (const change of publication.instances) await writeInstance(transaction, clientId, agentId, change);
+    if (publication.keptInstanceIds.length > 0) {
+      await transaction
+        .updateTable('instances')
+        .set({ kept: true, updated_at: sql`now()` })
+        .where('client_id', '=', clientId)
+        .where('id', 'in', publication.keptInstanceIds)
+        .execute();
+    }
     const events = publication.events.map((event, index) => ({
       ...event,
       key: `${agentId}:${revision}:${index}`,

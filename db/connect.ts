@@ -28,7 +28,11 @@ export function connectDatabase(url: string, role: DatabaseRole, maxConnections 
 
 /** What a request may see. A transaction starts with nothing and names its scope. */
 export type RequestScope =
-  { clientId: string } | { admin: true } | { tokenHash: Buffer } | { launchId: string };
+  | { clientId: string }
+  | { admin: true }
+  | { tokenHash: Buffer }
+  | { launchId: string }
+  | { instanceId: string };
 
 /** Runs `work` in one transaction in which the row policies show only what `scope` names. */
 export function inScope<T>(db: Db, scope: RequestScope, work: (transaction: Db) => Promise<T>): Promise<T> {
@@ -43,5 +47,6 @@ function settingOf(scope: RequestScope): [name: string, value: string] {
   if ('clientId' in scope) return ['spotkeeper.client_id', scope.clientId];
   if ('admin' in scope) return ['spotkeeper.scope', 'admin'];
   if ('tokenHash' in scope) return ['spotkeeper.token_hash', scope.tokenHash.toString('hex')];
+  if ('instanceId' in scope) return ['spotkeeper.instance_id', scope.instanceId];
   return ['spotkeeper.launch_id', scope.launchId];
 }

@@ -57,6 +57,7 @@ export interface LaunchRecord {
   logicalAgentId: string;
   switchNumber: number;
   accountId: string;
+  region: string;
   /** The instance that came of it, once EC2 has said so. */
   instanceId: string | null;
 }
@@ -76,6 +77,7 @@ export async function findLaunch(transaction: Db, launchId: string): Promise<Lau
     logicalAgentId: row.logical_agent_id,
     switchNumber: row.switch_number,
     accountId: row.account_id,
+    region: row.region,
     instanceId: row.instance_id,
   };
 }

@@ -89,13 +89,46 @@ export async function confirmTerminated(db: Db, clientId: string, instanceId: st
     .execute();
 }
 
-/** Whether the books call the instance its agent's primary. */
-export async function isPrimary(db: Db, agentId: string, instanceId: string): Promise<boolean> {
+/** The agent that the books call this instance the primary of, whichever agent and client that is; null for none. */
+export async function agentOn(db: Db, instanceId: string): Promise<string | null> {
   const row = await db
     .selectFrom('agents')
     .select('id')
-    .where('id', '=', agentId)
     .where('primary_instance_id', '=', instanceId)
+    .where('status', '!=', 'deleted')
     .executeTakeFirst();
-  return row !== undefined;
+  return row?.id ?? null;
+}
+
+/** EC2 has shown the instance to us. */
+export async function markSeen(db: Db, clientId: string, instanceId: string): Promise<void> {
+  await db
+    .updateTable('instances')
+    .set({ seen_at: sql`now()` })
+    .where('client_id', '=', clientId)
+    .where('id', '=', instanceId)
+    .where('seen_at', 'is', null)
+    .execute();
+}
+
+/** Whether EC2's NotFound means that the instance is gone: it was seen before, or an hour has passed since we knew of it. */
+export async function notFoundMeansGone(db: Db, clientId: string, instanceId: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('instances')
+    .select(sql<boolean>`seen_at is not null or created_at < now() - interval '1 hour'`.as('gone'))
+    .where('client_id', '=', clientId)
+    .where('id', '=', instanceId)
+    .executeTakeFirst();
+  return row?.gone ?? false;
+}
+
+/** The agent and client of an instance that isn't terminated, in the scope of its id; null when the books have none. */
+export async function holderOfInstance(db: Db, instanceId: string): Promise<{ clientId: string } | null> {
+  const row = await db
+    .selectFrom('instances')
+    .select('client_id')
+    .where('id', '=', instanceId)
+    .where('instance_status', '!=', 'terminated')
+    .executeTakeFirst();
+  return row ? { clientId: row.client_id } : null;
 }

@@ -3,8 +3,19 @@ import { sql } from 'kysely';
 import type { LaunchRequest } from '../contracts/activities';
 import type { Db } from './connect';
 
-/** Writes the intent; a repeat leaves the first as it is. */
-export async function writeLaunchIntent(db: Db, request: LaunchRequest, clientToken: string): Promise<void> {
+/** What a launch sends; a repeat has to send the same, or EC2 refuses its token. */
+export interface StoredLaunch {
+  clientToken: string;
+  imageId: string;
+  userData: string;
+}
+
+/** Writes the intent and returns what stands: of a repeat the first, whatever its worker was told since. */
+export async function writeLaunchIntent(
+  db: Db,
+  request: LaunchRequest,
+  launch: Omit<StoredLaunch, 'imageId'>,
+): Promise<StoredLaunch> {
   await db
     .insertInto('launch_intents')
     .values({
@@ -20,12 +31,20 @@ export async function writeLaunchIntent(db: Db, request: LaunchRequest, clientTo
       az: request.pool.zone,
       mode: request.pool.option,
       image_id: request.imageId,
-      client_token: clientToken,
+      client_token: launch.clientToken,
+      user_data: launch.userData,
     })
     .onConflict((conflict) => conflict.column('launch_id').doNothing())
     .execute();
+  const stored = await db
+    .selectFrom('launch_intents')
+    .select(['client_token', 'image_id', 'user_data'])
+    .where('launch_id', '=', request.launchId)
+    .executeTakeFirstOrThrow();
+  return { clientToken: stored.client_token, imageId: stored.image_id, userData: stored.user_data };
 }
 
+/** Once launched it stays so: an attempt that was thought dead may report late. */
 export async function settleLaunchIntent(
   db: Db,
   launchId: string,
@@ -40,5 +59,6 @@ export async function settleLaunchIntent(
       updated_at: sql`now()`,
     })
     .where('launch_id', '=', launchId)
+    .where('outcome', '!=', 'launched')
     .execute();
 }

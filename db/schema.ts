@@ -101,6 +101,10 @@ export interface InstancesTable {
   launch_id: string | null;
   registered_at: Timestamp | null;
   zombie_since: Timestamp | null;
+  /** When EC2 showed us the instance for the first time, so that it not knowing it later means gone. */
+  seen_at: Timestamp | null;
+  /** Released to its owner: nothing of ours ends it. */
+  kept: Generated<boolean>;
   termination_attempted_at: Timestamp | null;
   /** True only on EC2's own word. */
   termination_confirmed: Generated<boolean>;
@@ -142,6 +146,8 @@ export interface LaunchIntentsTable {
   mode: PurchaseOption;
   image_id: string;
   client_token: string;
+  /** As sent, before base64. */
+  user_data: string;
   outcome: Generated<'pending' | 'launched' | 'no_capacity' | 'failed'>;
   instance_id: string | null;
   error: string | null;

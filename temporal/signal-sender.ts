@@ -3,7 +3,6 @@ import { type Client, isGrpcServiceError } from '@temporalio/client';
 import { defaultPayloadConverter, toPayloads } from '@temporalio/common';
 import type { DeliveryOutcome, SendSignal, StoredSignal } from '../contracts/outbox';
 
-const INVALID_ARGUMENT = 3;
 const NOT_FOUND = 5;
 
 /** One attempt, the client's own retries included, takes no longer. */
@@ -30,7 +29,8 @@ export function signalSender(client: Client): SendSignal {
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       const code = isGrpcServiceError(error) ? Number(error.code) : null;
-      const final = code === NOT_FOUND || code === INVALID_ARGUMENT;
+      // A namespace can be missing as well, and may come back; only a workflow's end is for good.
+      const final = code === NOT_FOUND && /workflow/i.test(reason);
       return { result: final ? 'undeliverable' : 'failed', reason };
     }
   };

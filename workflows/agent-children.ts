@@ -1,24 +1,15 @@
 /** What an agent's children report: how a switch fares, whether its candidate may take over, that a retirement ended. */
 import type { CutOverResult } from '../contracts/activities';
-import type { ChildReport, InstanceFacts } from '../contracts/messages';
+import type { ChildReport, InstanceFacts, RetirementOutcome } from '../contracts/messages';
 import { signalNames } from '../contracts/messages';
-import { type Draft, isSuperseded } from './agent-state';
+import { type AgentState, type Draft, freshPrimary, isSuperseded } from './agent-state';
 
 export function childReport(draft: Draft, report: ChildReport): void {
   const { state } = draft;
-  if (report.kind === 'retirementEnded') {
-    state.retirements = state.retirements.filter((one) => one.instanceId !== report.instanceId);
-    draft.touch();
-    if (report.outcome === 'terminated') return;
-    return draft.record({
-      eventType: `instance_${report.outcome}`,
-      severity: report.outcome === 'refused' ? 'warning' : 'info',
-      instanceId: report.instanceId,
-      message:
-        report.outcome === 'kept'
-          ? `Instance ${report.instanceId} is kept, as somebody asked.`
-          : `Instance ${report.instanceId} was not terminated: the books call it its agent's primary.`,
-    });
+  if (report.kind === 'retirementEnded') return retirementEnded(draft, report.instanceId, report.outcome);
+  if (report.kind === 'needsOperator') {
+    const { message, instanceId } = report;
+    return draft.record({ eventType: 'needs_operator', severity: 'critical', instanceId, message });
   }
   const running = state.activeSwitch;
   if (running?.switchNumber !== report.switchNumber) return;
@@ -47,11 +38,23 @@ export function childReport(draft: Draft, report: ChildReport): void {
       return abandon(draft, report.launchId, report.instanceId, report.message);
     case 'cutOverRequested':
       return cutOverRequested(draft, report.instanceId);
-    case 'needsOperator':
-      return draft.record({ eventType: 'needs_operator', severity: 'critical', message: report.message });
     case 'switchEnded':
       return switchEnded(draft, report.outcome === 'completed', report.message);
   }
+}
+
+function retirementEnded(draft: Draft, instanceId: string, outcome: RetirementOutcome): void {
+  const { state } = draft;
+  state.retirements = state.retirements.filter((one) => one.instanceId !== instanceId);
+  draft.touch();
+  if (outcome === 'kept') draft.keep(instanceId, 'somebody asked for it');
+  if (outcome !== 'refused') return;
+  draft.record({
+    eventType: 'needs_operator',
+    severity: 'critical',
+    instanceId,
+    message: `Instance ${instanceId} was not terminated: the books call it the primary of an agent. Look which agents run on it.`,
+  });
 }
 
 /** Whatever came of a launch that won't be used ends at once: it never was the agent (A5). */
@@ -68,7 +71,7 @@ function abandon(draft: Draft, launchId: string, instanceId: string | null, mess
   if (abandoned && from) {
     draft.supersede(abandoned, state.incarnation + 1);
     const address = { instanceId: abandoned, accountId: from.accountId, region: from.region };
-    draft.retire(address, 'abandoned_launch', 0, candidate !== null);
+    draft.retire(address, 'abandoned_launch', 0);
   }
   draft.record({
     eventType: 'launch_abandoned',
@@ -82,7 +85,8 @@ function cutOverRequested(draft: Draft, instanceId: string): void {
   const { state } = draft;
   const { candidate, activeSwitch } = state;
   if (!activeSwitch) return;
-  if (candidate?.facts.instanceId === instanceId && candidate.healthy) {
+  const noticed = state.notices[instanceId] !== undefined;
+  if (candidate?.facts.instanceId === instanceId && candidate.healthy && !noticed) {
     return draft.effect({
       kind: 'commitCutOver',
       candidate: candidate.facts,
@@ -91,7 +95,8 @@ function cutOverRequested(draft: Draft, instanceId: string): void {
     });
   }
   const committed = state.primary?.instanceId === instanceId;
-  const reason = committed ? 'it is the primary already' : `${instanceId} is not a healthy candidate`;
+  const fault = noticed ? 'was given notice by EC2' : 'is not a healthy candidate';
+  const reason = committed ? 'it is the primary already' : `${instanceId} ${fault}`;
   answerCutOver(draft, { committed, reason }, instanceId);
 }
 
@@ -108,8 +113,7 @@ export function cutOverCommitted(draft: Draft, candidateFacts: InstanceFacts, re
   state.candidate = null;
   state.status = 'online';
   state.health = 'healthy';
-  state.silentSinceMs = null;
-  state.askAgainAtMs = null;
+  freshPrimary(state);
   state.lastHeartbeatMs = draft.nowMs;
   if (old) {
     draft.supersede(old.instanceId, state.incarnation - 1);
@@ -117,22 +121,19 @@ export function cutOverCommitted(draft: Draft, candidateFacts: InstanceFacts, re
       old,
       'superseded',
       state.activeSwitch?.terminateWaitSeconds ?? state.policy.terminateWaitSeconds,
-      true,
     );
   }
   draft.touch();
 }
 
 function answerCutOver(draft: Draft, result: CutOverResult, instanceId: string): void {
-  const { state } = draft;
-  if (!state.activeSwitch) return;
-  const incarnation =
-    state.incarnation + (result.committed && state.primary?.instanceId !== instanceId ? 1 : 0);
+  const { activeSwitch } = draft.state;
+  if (!activeSwitch) return;
   draft.effect({
     kind: 'signalSwitch',
-    workflowId: state.activeSwitch.workflowId,
+    workflowId: activeSwitch.workflowId,
     signal: signalNames.cutOverDecided,
-    payload: { ...result, instanceId, incarnation },
+    payload: { ...result, instanceId },
   });
 }
 
@@ -146,12 +147,14 @@ function switchEnded(draft: Draft, completed: boolean, message: string): void {
       continue;
     if (!isSuperseded(state, launch.instanceId)) abandon(draft, launch.launchId, launch.instanceId, message);
   }
-  state.candidate = null;
+  if (state.candidate) abandon(draft, state.candidate.launchId, null, message);
   state.activeSwitch = null;
   const { primary } = state;
+  // Whoever took over may have been given notice, or be gone, before its switch had reported.
   const endangered = primary === null || state.notices[primary.instanceId] !== undefined;
-  if (!completed && endangered)
-    state.recoverAtMs = draft.nowMs + Math.min(30, state.policy.retrySeconds) * 1000;
+  state.recoveriesFailed = completed ? 0 : state.recoveriesFailed + 1;
+  if (endangered) state.recoverAtMs = draft.nowMs + (completed ? 0 : recoveryPauseMs(state));
+  else if (state.goodbyeHeld) state.status = 'offline';
   draft.record({
     eventType: completed ? 'switch_completed' : 'switch_failed',
     severity: completed ? 'info' : endangered ? 'critical' : 'warning',
@@ -159,6 +162,11 @@ function switchEnded(draft: Draft, completed: boolean, message: string): void {
     message: `Switch ${ended.switchNumber} of agent ${state.logicalAgentId} ${completed ? 'is complete' : 'failed'}: ${message}`,
     details: { switch_number: ended.switchNumber, incarnation: state.incarnation },
   });
+}
+
+/** 30 s at first, then twice as long each time: what is forbidden won't be allowed by asking faster. */
+function recoveryPauseMs({ recoveriesFailed, policy }: AgentState): number {
+  return Math.min(30 * 2 ** Math.min(recoveriesFailed - 1, 10), policy.retrySeconds) * 1000;
 }
 
 /** A child that should have reported by now turns out to be closed: it was ended from outside. */

@@ -3,7 +3,7 @@ import type { InstanceSighting } from '../contracts/activities';
 import type { GoneOffline, HeartbeatLost, HeartbeatNews, InstanceFacts } from '../contracts/messages';
 import { signalNames } from '../contracts/messages';
 import type { AgentStatus } from '../contracts/states';
-import { type Draft, orphanDeadlineMs } from './agent-state';
+import { type Draft, freshPrimary, orphanDeadlineMs } from './agent-state';
 import { primaryIsGone } from './agent-switching';
 
 export function heartbeat(draft: Draft, news: HeartbeatNews): void {
@@ -13,11 +13,10 @@ export function heartbeat(draft: Draft, news: HeartbeatNews): void {
   if (state.primary?.instanceId !== news.instanceId) return;
   state.heartbeatsSeen += 1;
   state.lastHeartbeatMs = Date.parse(news.receivedAt);
-  if (state.status !== 'online') {
-    const before = state.status;
+  const before = state.status;
+  freshPrimary(state);
+  if (before !== 'online') {
     becomes(draft, 'online');
-    state.silentSinceMs = null;
-    state.askAgainAtMs = null;
     draft.record({
       eventType: 'agent_online',
       severity: 'info',
@@ -32,16 +31,18 @@ export function heartbeat(draft: Draft, news: HeartbeatNews): void {
 }
 
 function candidateBeat(draft: Draft, news: HeartbeatNews): void {
+  candidateHealth(draft, news.instanceId, news.health === 'healthy');
+}
+
+function candidateHealth(draft: Draft, instanceId: string, healthy: boolean): void {
   const { candidate, activeSwitch } = draft.state;
-  if (!candidate || !activeSwitch) return;
-  const healthy = news.health === 'healthy';
-  if (candidate.healthy === healthy) return;
+  if (!candidate || !activeSwitch || candidate.healthy === healthy) return;
   candidate.healthy = healthy;
   draft.effect({
     kind: 'signalSwitch',
     workflowId: activeSwitch.workflowId,
     signal: signalNames.candidateRegistered,
-    payload: { instanceId: news.instanceId, launchId: candidate.launchId, healthy },
+    payload: { instanceId, launchId: candidate.launchId, healthy },
   });
 }
 
@@ -56,34 +57,47 @@ export function heartbeatLost(draft: Draft, lost: HeartbeatLost): void {
 /** How soon EC2 is asked again when it gave no answer. An agent whose machine may be gone can't wait for long. */
 const ASK_AGAIN_SECONDS = 15;
 
-/** EC2's word on an instance whose lease ran out, heard unless the agent spoke up or moved in the meantime. */
+/** How long EC2 must go on not finding an instance until that counts as its end. */
+const NOT_FOUND_SECONDS = 60;
+
+/**
+ * EC2's word on an instance whose lease ran out.
+ * @param askedRevision the lease's revision when EC2 was asked; a higher one by now means that the agent spoke up since.
+ */
 export function instanceSighted(
   draft: Draft,
   facts: InstanceFacts,
   sighting: InstanceSighting,
   message: string,
-  askedAtMs: number,
+  askedRevision: number,
 ): void {
-  const { state } = draft;
-  if (state.primary?.instanceId !== facts.instanceId) return;
-  if (state.status === 'offline') return;
+  const { state, nowMs } = draft;
+  if (state.primary?.instanceId !== facts.instanceId || state.status === 'offline') return;
   if (sighting === 'gone') return primaryIsGone(draft, message);
-  if ((state.lastHeartbeatMs ?? 0) >= askedAtMs) return;
-  const askAgainSeconds = sighting === 'unknown' ? ASK_AGAIN_SECONDS : state.policy.retrySeconds;
-  state.askAgainAtMs = draft.nowMs + Math.min(askAgainSeconds, state.policy.retrySeconds) * 1000;
+  if ((state.leaseRevisions[facts.instanceId] ?? 0) > askedRevision) return;
+  state.notFoundSinceMs = sighting === 'not_found' ? (state.notFoundSinceMs ?? nowMs) : null;
+  if (state.notFoundSinceMs !== null && nowMs - state.notFoundSinceMs >= NOT_FOUND_SECONDS * 1000) {
+    return primaryIsGone(draft, message);
+  }
+  const clear = sighting === 'running' || sighting === 'stopped';
+  const askAgainSeconds = clear ? state.policy.retrySeconds : ASK_AGAIN_SECONDS;
+  state.askAgainAtMs = nowMs + Math.min(askAgainSeconds, state.policy.retrySeconds) * 1000;
   if (state.status !== 'online') return;
   becomes(draft, 'silent');
-  state.silentSinceMs = draft.nowMs;
+  state.silentSinceMs = nowMs;
   draft.record({
     eventType: 'agent_silent',
     severity: 'info',
     instanceId: facts.instanceId,
-    message: `Agent ${state.logicalAgentId} is silent; EC2 says of ${facts.instanceId}: ${message}`,
+    message: `Agent ${state.logicalAgentId} is silent. EC2 says of ${facts.instanceId}: ${message}.`,
     details: { sighting },
   });
 }
 
-/** A clean goodbye. From an instance that isn't the primary, unnamed after a move, or in a switch it changes nothing. */
+/**
+ * A clean goodbye. From an instance that isn't the primary, unnamed after a move, or in a switch it changes nothing: but
+ * a candidate that leaves isn't healthy, and a primary's is held until its switch has ended.
+ */
 export function goneOffline(draft: Draft, goodbye: GoneOffline): void {
   const { state } = draft;
   if (goodbye.instanceId !== null && !isNewer(draft, { ...goodbye, instanceId: goodbye.instanceId })) return;
@@ -94,9 +108,12 @@ export function goneOffline(draft: Draft, goodbye: GoneOffline): void {
     (fromPrimary || onlyOneEver) && state.activeSwitch === null && !noticed && state.primary !== null;
   if (obeyed && state.status === 'offline') return;
   if (obeyed) {
+    freshPrimary(state);
     becomes(draft, 'offline');
-    state.silentSinceMs = null;
-    state.askAgainAtMs = null;
+  } else if (fromPrimary) {
+    state.goodbyeHeld = true;
+  } else if (goodbye.instanceId !== null && goodbye.instanceId === state.candidate?.facts.instanceId) {
+    candidateHealth(draft, goodbye.instanceId, false);
   }
   draft.record({
     eventType: obeyed ? 'agent_offline' : 'offline_not_obeyed',

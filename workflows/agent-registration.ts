@@ -1,7 +1,7 @@
 /** Who a registering instance may be: primary, candidate, or nothing any more. */
 import type { InstanceFacts, Registration, RegistrationOutcome } from '../contracts/messages';
 import { signalNames } from '../contracts/messages';
-import { type Draft, isSuperseded } from './agent-state';
+import { type Draft, freshPrimary, isSuperseded } from './agent-state';
 
 /** How long an instance that can't be placed yet should wait before it asks again. */
 const ASK_AGAIN_SECONDS = 5;
@@ -51,9 +51,19 @@ function registerLaunched(
   const known = running?.launches.find((one) => one.launchId === launch.launchId);
   if (running?.switchNumber !== launch.switchNumber || known?.abandoned) {
     draft.supersede(facts.instanceId, state.incarnation + 1);
-    draft.retire(facts, 'abandoned_launch', 0, true);
+    draft.instances.push({
+      ...bookEntry(draft, facts),
+      status: 'running',
+      incarnation: null,
+      launchId: launch.launchId,
+    });
+    draft.retire(facts, 'abandoned_launch', 0);
     const reason = `Launch ${launch.launchId} of switch ${launch.switchNumber} is not wanted any more.`;
     return { result: 'refused', code: 'stand_down', reason };
+  }
+  if (state.candidate && state.candidate.launchId !== launch.launchId) {
+    const reason = `Switch ${launch.switchNumber} is giving up ${state.candidate.facts.instanceId}; ask again in a moment.`;
+    return { result: 'wait', retryAfterSeconds: ASK_AGAIN_SECONDS, reason };
   }
   if (state.candidate) {
     const reason = `Launch ${launch.launchId} was already used by instance ${state.candidate.facts.instanceId}.`;
@@ -84,9 +94,20 @@ function registerLaunched(
 /** Upholds A4: a living primary keeps its place. */
 function registerByPerson(draft: Draft, facts: InstanceFacts): RegistrationOutcome {
   const { state } = draft;
-  if (state.activeSwitch) {
-    const reason = `Switch ${state.activeSwitch.workflowId} has a launch in flight; ask again when it has ended.`;
-    return { result: 'wait', retryAfterSeconds: ASK_AGAIN_SECONDS, reason };
+  const running = state.activeSwitch;
+  if (running) {
+    const inFlight = state.candidate !== null || running.launches.some((launch) => !launch.abandoned);
+    if (state.primary || inFlight) {
+      const reason = `Switch ${running.workflowId} runs; ask again when it has ended.`;
+      return { result: 'wait', retryAfterSeconds: ASK_AGAIN_SECONDS, reason };
+    }
+    // Nothing runs the agent and nothing is on its way: the machine that a person brings is as good as any.
+    draft.effect({
+      kind: 'signalSwitch',
+      workflowId: running.workflowId,
+      signal: signalNames.cancel,
+      payload: { reason: `${facts.instanceId} registered as the agent` },
+    });
   }
   const old = state.primary;
   if (old && state.status !== 'offline') {
@@ -103,6 +124,11 @@ function registerByPerson(draft: Draft, facts: InstanceFacts): RegistrationOutco
       launchId: null,
       zombieSince: draft.now,
     });
+    // Whoever shut the agent down there may want the machine for something else.
+    draft.keep(
+      old.instanceId,
+      'its agent was shut down cleanly and now runs elsewhere; terminate it yourself if it is not needed',
+    );
   }
   state.incarnation += 1; // A1
   state.primary = facts;
@@ -111,8 +137,8 @@ function registerByPerson(draft: Draft, facts: InstanceFacts): RegistrationOutco
   state.recoverAtMs = null;
   state.status = 'online';
   state.health = 'healthy';
-  state.silentSinceMs = null;
-  state.askAgainAtMs = null;
+  freshPrimary(state);
+  state.recoveriesFailed = 0;
   draft.instances.push({
     ...bookEntry(draft, facts),
     status: 'primary',

@@ -36,7 +36,6 @@ export interface ActiveSwitch {
   workflowId: string;
   priority: SwitchPriority;
   reason: string;
-  requestId: string | null;
   terminateWaitSeconds: number;
   /** When a switch that hasn't reported its end is asked after. */
   overdueAtMs: number;
@@ -67,12 +66,17 @@ export interface AgentState {
   switchCount: number;
   /** The latest requests for a switch, so that a repeated one gets the same answer. */
   recentRequests: { requestId: string; switchNumber: number }[];
-  /** When a recovery that failed is tried again. */
+  /** When a recovery is started; and how many have failed one after the other. */
   recoverAtMs: number | null;
+  recoveriesFailed: number;
   retirements: Retirement[];
   policy: AgentPolicy;
   keepAliveUntilMs: number | null;
   silentSinceMs: number | null;
+  /** Since when EC2 answers NotFound of the primary. */
+  notFoundSinceMs: number | null;
+  /** The primary said goodbye while a switch or a notice kept that from counting. */
+  goodbyeHeld: boolean;
   /** When EC2 is asked once more about a primary that stays silent. */
   askAgainAtMs: number | null;
   lastHeartbeatMs: number | null;
@@ -117,10 +121,13 @@ export function initialState(
     switchCount: 0,
     recentRequests: [],
     recoverAtMs: null,
+    recoveriesFailed: 0,
     retirements: [],
     policy,
     keepAliveUntilMs: null,
     silentSinceMs: null,
+    notFoundSinceMs: null,
+    goodbyeHeld: false,
     askAgainAtMs: null,
     lastHeartbeatMs: null,
     heartbeatsSeen: 0,
@@ -135,6 +142,7 @@ export function initialState(
 export class Draft {
   readonly effects: Effect[] = [];
   readonly instances: InstanceChange[] = [];
+  readonly keptInstanceIds: string[] = [];
   readonly events: SystemEvent[] = [];
   private changed = false;
 
@@ -169,16 +177,31 @@ export class Draft {
 
   /** Upholds A3 and keeps the list short: the oldest machines are long gone. */
   supersede(instanceId: string, incarnation: number): void {
-    const others = this.state.superseded.filter((one) => one.instanceId !== instanceId);
-    this.state.superseded = [...others, { instanceId, incarnation }].slice(-20);
+    const { state } = this;
+    const others = state.superseded.filter((one) => one.instanceId !== instanceId);
+    state.superseded = [...others, { instanceId, incarnation }].slice(-SUPERSEDED_KEPT);
+    const known = (id: string) =>
+      id === state.primary?.instanceId || id === state.candidate?.facts.instanceId || isSuperseded(state, id);
+    state.leaseRevisions = onlyKeys(state.leaseRevisions, known);
+    state.notices = onlyKeys(state.notices, known);
     this.touch();
+  }
+
+  /** Released: nothing of ours ends it any more. */
+  keep(instanceId: string, why: string): void {
+    this.keptInstanceIds.push(instanceId);
+    this.record({
+      eventType: 'instance_kept',
+      severity: 'info',
+      instanceId,
+      message: `Instance ${instanceId} is kept: ${why}.`,
+    });
   }
 
   retire(
     facts: Pick<InstanceFacts, 'instanceId' | 'accountId' | 'region'>,
     reason: RetirementInput['reason'],
     waitSeconds: number,
-    seen: boolean,
   ): void {
     const { state } = this;
     if (state.retirements.some((one) => one.instanceId === facts.instanceId)) return;
@@ -199,11 +222,24 @@ export class Draft {
         reason,
         markedAt: this.now,
         waitSeconds,
-        seen,
       },
     });
     this.touch();
   }
+}
+
+const SUPERSEDED_KEPT = 100;
+
+function onlyKeys<T>(record: Record<string, T>, keep: (key: string) => boolean): Record<string, T> {
+  return Object.fromEntries(Object.entries(record).filter(([key]) => keep(key)));
+}
+
+/** A primary is heard or new: what was held against it counts no more. */
+export function freshPrimary(state: AgentState): void {
+  state.silentSinceMs = null;
+  state.askAgainAtMs = null;
+  state.notFoundSinceMs = null;
+  state.goodbyeHeld = false;
 }
 
 export function isSuperseded(state: AgentState, instanceId: string): boolean {

@@ -2,7 +2,7 @@
 import type { SwitchAccepted, SwitchNotice, SwitchRequest, TerminationNotice } from '../contracts/messages';
 import { signalNames } from '../contracts/messages';
 import { switchWorkflowId } from '../contracts/ids';
-import type { AgentState, Draft } from './agent-state';
+import { type AgentState, type Draft, freshPrimary } from './agent-state';
 
 /** The switch that a request stands for already: the one running, or an earlier one of the same request. */
 export function repeatedRequest(state: AgentState, requestId: string): SwitchAccepted | null {
@@ -57,7 +57,6 @@ function startSwitch(draft: Draft, order: SwitchOrder): SwitchAccepted {
     workflowId,
     priority: order.priority,
     reason: order.reason,
-    requestId: null,
     terminateWaitSeconds: order.terminateWaitSeconds ?? state.policy.terminateWaitSeconds,
     overdueAtMs: draft.nowMs + (state.policy.switchDeadlineSeconds + state.policy.retrySeconds) * 1000,
     launches: [],
@@ -144,10 +143,9 @@ export function primaryIsGone(draft: Draft, message: string): void {
   state.primary = null;
   state.noPrimaryReason = `EC2 took ${lost.instanceId}: ${message}`;
   state.status = 'silent';
-  state.silentSinceMs = null;
-  state.askAgainAtMs = null;
+  freshPrimary(state);
   draft.supersede(lost.instanceId, state.incarnation);
-  draft.retire(lost, 'superseded', 0, true);
+  draft.retire(lost, 'superseded', 0);
   draft.record({
     eventType: 'instance_lost',
     severity: 'warning',

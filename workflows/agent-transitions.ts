@@ -39,7 +39,7 @@ export type AgentEvent =
       facts: InstanceFacts;
       sighting: InstanceSighting;
       message: string;
-      askedAtMs: number;
+      askedRevision: number;
     }
   | { kind: 'cutOverCommitted'; candidate: InstanceFacts; result: CutOverResult }
   | { kind: 'childLookedUp'; workflowId: string; open: boolean; status: string }
@@ -112,7 +112,7 @@ function apply(draft: Draft, event: AgentEvent): void {
     case 'childReport':
       return childReport(draft, event.message);
     case 'instanceSighted':
-      return instanceSighted(draft, event.facts, event.sighting, event.message, event.askedAtMs);
+      return instanceSighted(draft, event.facts, event.sighting, event.message, event.askedRevision);
     case 'cutOverCommitted':
       return cutOverCommitted(draft, event.candidate, event.result);
     case 'childLookedUp':
@@ -168,6 +168,7 @@ function publicationOf(draft: Draft): AgentPublication | null {
       ...state.superseded.map((one) => ({ ...one, role: 'superseded' as const })),
     ],
     instances: draft.instances,
+    keptInstanceIds: draft.keptInstanceIds,
     events: draft.events,
   };
 }

@@ -1,5 +1,5 @@
 /** An agent's life, as wiring: messages go into an inbox, the reducer decides, and its effects are carried out here. */
-import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import { defineSearchAttributeKey, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import {
   allHandlersFinished,
   ApplicationFailure,
@@ -94,7 +94,7 @@ export async function agentWorkflow(input: AgentInput): Promise<void> {
       const { answer } = decide(onRegister(state, registration, Date.now()));
       const { revision } = state;
       // Answered once the books know the instance, so that its first heartbeat finds its place.
-      await condition(() => publishedRevision >= revision);
+      await CancellationScope.nonCancellable(() => condition(() => publishedRevision >= revision));
       return answer;
     },
     { validator: (registration) => refuseUnless(checkRegistration(registration)) },
@@ -138,7 +138,7 @@ export async function agentWorkflow(input: AgentInput): Promise<void> {
 
   async function publish(publication: AgentPublication): Promise<void> {
     await books.publishAgent(publication);
-    publishedRevision = publication.revision;
+    publishedRevision = Math.max(publishedRevision, publication.revision);
     setCurrentDetails(detailsOf(state));
     const attributes = searchAttributesOf(state);
     if (attributes.changed(workflowInfo())) upsertSearchAttributes(attributes.pairs);
@@ -147,9 +147,19 @@ export async function agentWorkflow(input: AgentInput): Promise<void> {
   async function carryOutEffect(effect: Effect): Promise<void> {
     switch (effect.kind) {
       case 'startSwitch':
-        return startAbandoned(workflowTypes.switch, effect.workflowId, effect.input, effect.input.reason);
+        return startAbandoned(
+          workflowTypes.switch,
+          effect.workflowId,
+          effect.input,
+          effect.input.from.instanceId,
+        );
       case 'startRetirement':
-        return startAbandoned(workflowTypes.retirement, effect.workflowId, effect.input, effect.input.reason);
+        return startAbandoned(
+          workflowTypes.retirement,
+          effect.workflowId,
+          effect.input,
+          effect.input.instanceId,
+        );
       case 'signalSwitch':
         return signalChild(effect.workflowId, effect.signal, effect.payload);
       case 'commitCutOver': {
@@ -165,15 +175,18 @@ export async function agentWorkflow(input: AgentInput): Promise<void> {
           to: candidate,
           decidedAt,
         };
-        inbox.unshift({ kind: 'cutOverCommitted', candidate, result: await books.commitCutOver(cutOver) });
-        return;
+        const result = await books.commitCutOver(cutOver);
+        // Taken in at once: what updates decided meanwhile is published after it, and is then older.
+        const committed = onEvent(state, { kind: 'cutOverCommitted', candidate, result }, Date.now());
+        state = committed.state;
+        return carryOut(committed);
       }
       case 'lookUpInstance':
         void lookUp(async () => {
           const { facts } = effect;
-          const askedAtMs = Date.now();
+          const askedRevision = state.leaseRevisions[facts.instanceId] ?? 0;
           const answer = await askEc2(facts.accountId, facts.region, facts.instanceId);
-          return { kind: 'instanceSighted', facts, askedAtMs, ...answer };
+          return { kind: 'instanceSighted', facts, askedRevision, ...answer };
         });
         return;
       case 'lookUpChild':
@@ -264,17 +277,19 @@ function refuseUnless(checked: Checked<unknown>): void {
 async function startAbandoned(
   type: string,
   workflowId: string,
-  childInput: { logicalAgentId: string },
-  reason: string,
+  childInput: { logicalAgentId: string; reason: string },
+  instanceId: string,
 ): Promise<void> {
   try {
     await startChild(type, {
       workflowId,
       args: [childInput],
-      staticSummary: `${childInput.logicalAgentId}: ${reason}`,
+      staticSummary: `${childInput.logicalAgentId}: ${childInput.reason}`,
       parentClosePolicy: ParentClosePolicy.ABANDON,
       cancellationType: ChildWorkflowCancellationType.ABANDON,
-      typedSearchAttributes: workflowInfo().typedSearchAttributes,
+      typedSearchAttributes: workflowInfo().typedSearchAttributes.updateCopy([
+        { key: defineSearchAttributeKey('InstanceId', 'KEYWORD'), value: instanceId },
+      ]),
     });
   } catch (error) {
     // Its id names what it is for, so the one that runs already does this work.

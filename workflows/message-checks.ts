@@ -3,12 +3,16 @@
  * recorded and changes nothing.
  */
 import type {
+  CandidateRegistered,
   ChildReport,
+  CutOverDecided,
   GoneOffline,
   HeartbeatLost,
   HeartbeatNews,
   RebalanceRecommendation,
   Registration,
+  SwitchCancel,
+  SwitchNotice,
   SwitchRequest,
   TerminationNotice,
 } from '../contracts/messages';
@@ -39,7 +43,12 @@ function describe(value: unknown): string {
   return text.length > 100 ? `${text.slice(0, 100)}…` : text;
 }
 
-const text = (value: unknown) => typeof value === 'string' && value !== '' && value.length <= 512;
+/** Postgres takes neither NUL nor half a surrogate pair. */
+const storable = (value: string) => !value.includes('\0') && value.isWellFormed();
+const text = (value: unknown) =>
+  typeof value === 'string' && value !== '' && value.length <= 512 && storable(value);
+/** A sentence of our own making, which can be long. */
+const sentence = (value: unknown) => typeof value === 'string' && storable(value);
 const textOrNull = (value: unknown) => value === null || text(value);
 const count = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
 const instant = (value: unknown) => typeof value === 'string' && !Number.isNaN(Date.parse(value));
@@ -91,18 +100,45 @@ export function checkKeepAlive(input: unknown): Checked<number> {
   return checked.ok ? { ok: true, message: checked.message.minutes ?? KEEP_ALIVE_DEFAULT_MINUTES } : checked;
 }
 
-const REPORT_KINDS: readonly ChildReport['kind'][] = [
-  'poolRefused',
-  'instanceLaunched',
-  'launchAbandoned',
-  'cutOverRequested',
-  'needsOperator',
-  'switchEnded',
-  'retirementEnded',
-];
+const pool = (value: unknown) =>
+  checkFields(value, { instanceType: text, zone: text, option: oneOf('spot', 'ondemand') }).ok;
+
+type FieldChecks = Record<string, (value: unknown) => boolean>;
+
+const REPORT_FIELDS: Record<ChildReport['kind'], FieldChecks> = {
+  poolRefused: { switchNumber: count, pool, message: sentence },
+  instanceLaunched: { switchNumber: count, launchId: text, instanceId: text, pool },
+  launchAbandoned: { switchNumber: count, launchId: text, instanceId: textOrNull, message: sentence },
+  cutOverRequested: { switchNumber: count, instanceId: text },
+  needsOperator: { message: sentence, instanceId: textOrNull },
+  switchEnded: { switchNumber: count, outcome: oneOf('completed', 'failed', 'cancelled'), message: sentence },
+  retirementEnded: { instanceId: text, outcome: oneOf('terminated', 'kept', 'refused') },
+};
 
 export function checkChildReport(input: unknown): Checked<ChildReport> {
-  return checkFields(input, { kind: oneOf(...REPORT_KINDS) });
+  const outer = checkFields<ChildReport>(input, { kind: oneOf(...Object.keys(REPORT_FIELDS)) });
+  return outer.ok ? checkFields(input, REPORT_FIELDS[outer.message.kind]) : outer;
+}
+
+const truth = (value: unknown) => typeof value === 'boolean';
+
+export function checkCandidateRegistered(input: unknown): Checked<CandidateRegistered> {
+  return checkFields(input, { instanceId: text, launchId: text, healthy: truth });
+}
+
+export function checkCutOverDecided(input: unknown): Checked<CutOverDecided> {
+  return checkFields(input, { instanceId: text, committed: truth, reason: sentence });
+}
+
+export function checkSwitchNotice(input: unknown): Checked<SwitchNotice> {
+  return checkFields(input, { instanceId: text, role: oneOf('primary', 'candidate'), message: sentence });
+}
+
+/** Returns the reason; none need be given. */
+export function checkCancel(input: unknown): Checked<string> {
+  if (input === undefined || input === null) return { ok: true, message: 'a person cancelled the switch' };
+  const checked = checkFields<SwitchCancel>(input, { reason: sentence });
+  return checked.ok ? { ok: true, message: checked.message.reason } : checked;
 }
 
 export function checkRegistration(input: unknown): Checked<Registration> {

@@ -4,15 +4,13 @@ import {
   CancellationScope,
   condition,
   defineSignal,
-  getExternalWorkflowHandle,
-  isCancellation,
   log,
   setHandler,
 } from '@temporalio/workflow';
-import { agentWorkflowId } from '../contracts/ids';
-import type { ChildReport, RetirementInput, RetirementOutcome } from '../contracts/messages';
+import type { RetirementInput, RetirementOutcome } from '../contracts/messages';
 import { signalNames } from '../contracts/messages';
 import { ec2Activities, noWorkerSentence, noWorkerTookIt } from './activity-options';
+import { reportToAgent, whenCancelled } from './child-reports';
 
 export const keepSignal = defineSignal(signalNames.keep);
 
@@ -20,14 +18,19 @@ export const keepSignal = defineSignal(signalNames.keep);
 const PROOF_DEADLINE = '10 min';
 
 export async function retirementWorkflow(input: RetirementInput): Promise<RetirementOutcome> {
-  const { clientId, agentId, instanceId, accountId, region, reason, seen } = input;
+  const { clientId, agentId, instanceId, accountId, region, reason } = input;
   const address = { clientId, agentId, instanceId, accountId, region };
   const ec2 = ec2Activities(accountId, region);
   const prove = ec2Activities(accountId, region, { scheduleToCloseTimeout: PROOF_DEADLINE });
   let kept = false;
-  setHandler(keepSignal, () => {
+  /** EC2 has accepted the termination: from then on it can only be proved. */
+  let accepted = false;
+  const keep = () => {
     kept = true;
-  });
+  };
+  setHandler(keepSignal, keep);
+  // Whoever cancels the retirement wants the instance to stay.
+  whenCancelled(keep);
 
   /** Null: not yet, and the next attempt has to wait. */
   async function attempt(): Promise<RetirementOutcome | null> {
@@ -35,14 +38,16 @@ export async function retirementWorkflow(input: RetirementInput): Promise<Retire
       const asked = await ec2.terminateInstance({ ...address, reason });
       if (asked.outcome === 'refused') return 'refused';
       if (asked.outcome === 'failed') return null;
-      await prove.proveTerminated({ ...address, seen });
+      accepted = true;
+      await prove.proveTerminated(address);
       return 'terminated';
     } catch (error) {
-      if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
-      log.warn(noWorkerTookIt(error) ? noWorkerSentence(accountId, region) : 'termination not proven', {
-        instanceId,
-        error: String(error.cause ?? error),
-      });
+      if (!(error instanceof ActivityFailure)) throw error;
+      if (noWorkerTookIt(error)) {
+        const message = `${noWorkerSentence(accountId, region)} Instance ${instanceId} waits to be terminated.`;
+        await reportToAgent(agentId, { kind: 'needsOperator', message, instanceId });
+      }
+      log.warn('termination not proven', { instanceId, error: String(error.cause ?? error) });
       return null;
     }
   }
@@ -50,32 +55,17 @@ export async function retirementWorkflow(input: RetirementInput): Promise<Retire
   async function run(): Promise<RetirementOutcome> {
     const waitMs = Date.parse(input.markedAt) + input.waitSeconds * 1000 - Date.now();
     if (waitMs > 0) await condition(() => kept, waitMs);
-    while (!kept) {
+    while (!kept || accepted) {
       const outcome = await attempt();
       if (outcome !== null) return outcome;
-      await condition(() => kept, input.retrySeconds * 1000);
+      await condition(() => kept && !accepted, input.retrySeconds * 1000);
     }
     return 'kept';
   }
 
-  let outcome: RetirementOutcome;
-  try {
-    outcome = await run();
-  } catch (error) {
-    // Whoever cancels the retirement wants the instance to stay.
-    if (!isCancellation(error)) throw error;
-    outcome = 'kept';
-  }
-  await CancellationScope.nonCancellable(() =>
-    report(agentId, { kind: 'retirementEnded', instanceId, outcome }),
-  );
-  return outcome;
-}
-
-async function report(agentId: string, message: ChildReport): Promise<void> {
-  try {
-    await getExternalWorkflowHandle(agentWorkflowId(agentId)).signal(signalNames.childReport, message);
-  } catch (error) {
-    log.warn('the agent this instance belonged to is not running', { error: String(error) });
-  }
+  return CancellationScope.nonCancellable(async () => {
+    const outcome = await run();
+    await reportToAgent(agentId, { kind: 'retirementEnded', instanceId, outcome });
+    return outcome;
+  });
 }

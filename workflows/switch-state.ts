@@ -4,6 +4,7 @@
  * States: choosing → launching → awaiting_candidate → cutting_over → ended, and back to launching with the next pool
  * whenever a launch or its candidate comes to nothing.
  */
+import type { SwitchPlan } from '../contracts/activities';
 import type {
   CandidateRegistered,
   CutOverDecided,
@@ -12,7 +13,7 @@ import type {
   SwitchOutcome,
   SwitchStateView,
 } from '../contracts/messages';
-import type { Pool } from '../contracts/states';
+import { type Pool, poolId } from '../contracts/states';
 
 export interface Attempt {
   pool: Pool;
@@ -27,13 +28,40 @@ export class SwitchState {
   message = '';
   cancelReason: string | null = null;
   readonly attempts: Attempt[] = [];
+  readonly rejectedMessages: string[] = [];
+  /** Which priority the plan was made for; null before there is one. */
+  plannedFor: SwitchInput['priority'] | null = null;
+  imageId = '';
+  private plan: Pool[] = [];
   private readonly candidates = new Map<string, CandidateRegistered>();
   private readonly noticed = new Map<string, string>();
   private readonly decisions = new Map<string, CutOverDecided>();
-  private priority: SwitchInput['priority'];
+  priority: SwitchInput['priority'];
 
   constructor(input: SwitchInput) {
     this.priority = input.priority;
+  }
+
+  /** A plan made for a person's wishes is no plan for an emergency. */
+  get needsPlan(): boolean {
+    return this.plannedFor !== this.priority;
+  }
+
+  takePlan({ pools, imageId }: SwitchPlan, priority: SwitchInput['priority']): void {
+    this.plan = pools;
+    this.imageId = imageId;
+    this.plannedFor = priority;
+  }
+
+  /** The first pool of the plan that no attempt was made in; null when there is none. */
+  untried(): Pool | null {
+    const tried = new Set(this.attempts.map((attempt) => poolId(attempt.pool)));
+    return this.plan.find((pool) => !tried.has(poolId(pool))) ?? null;
+  }
+
+  /** The first reason counts. */
+  cancel(reason: string): void {
+    this.cancelReason ??= reason;
   }
 
   candidateRegistered(message: CandidateRegistered): void {
@@ -80,8 +108,8 @@ export class SwitchState {
   }
 
   view(): SwitchStateView {
-    const { phase, priority, attempts, outcome, message } = this;
-    return { phase, priority, attempts, outcome, message };
+    const { phase, priority, attempts, outcome, message, rejectedMessages } = this;
+    return { phase, priority, attempts, outcome, message, rejectedMessages: rejectedMessages.slice(-10) };
   }
 }
 

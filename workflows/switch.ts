@@ -8,98 +8,114 @@ import {
   condition,
   defineQuery,
   defineSignal,
-  getExternalWorkflowHandle,
-  isCancellation,
   log,
   setHandler,
   uuid4,
 } from '@temporalio/workflow';
-import type { LaunchResult, SwitchPlan } from '../contracts/activities';
-import { agentWorkflowId } from '../contracts/ids';
-import type {
-  CandidateRegistered,
-  ChildReport,
-  CutOverDecided,
-  SwitchCancel,
-  SwitchInput,
-  SwitchNotice,
-  SwitchOutcome,
-  SwitchStateView,
-} from '../contracts/messages';
+import type { LaunchResult } from '../contracts/activities';
+import { failureTypes } from '../contracts/activities';
+import type { ChildReport, SwitchInput, SwitchOutcome, SwitchStateView } from '../contracts/messages';
 import { queryNames, signalNames } from '../contracts/messages';
 import { ec2Activities, noWorkerSentence, noWorkerTookIt } from './activity-options';
+import { reportToAgent, whenCancelled } from './child-reports';
+import {
+  type Checked,
+  checkCancel,
+  checkCandidateRegistered,
+  checkCutOverDecided,
+  checkSwitchNotice,
+} from './message-checks';
 import { type Attempt, describePool, SwitchState } from './switch-state';
 
-export const candidateRegisteredSignal = defineSignal<[CandidateRegistered]>(signalNames.candidateRegistered);
-export const cutOverDecidedSignal = defineSignal<[CutOverDecided]>(signalNames.cutOverDecided);
-export const cancelSignal = defineSignal<[SwitchCancel | undefined]>(signalNames.cancel);
-export const noticeSignal = defineSignal<[SwitchNotice]>(signalNames.notice);
 export const switchStateQuery = defineQuery<SwitchStateView>(queryNames.switchState);
 
-/** How long the agent's workflow may take to commit or refuse a cut-over. */
+/** How long the agent's workflow may take to commit or refuse a cut-over until it is asked again. */
 const CUT_OVER_ANSWER = '1 min';
+/** How long one pool's launch is tried for. EC2 answers in seconds, and the next pool may answer better. */
+const LAUNCH_DEADLINE = '1 min';
 
 export async function switchWorkflow(input: SwitchInput): Promise<SwitchStateView> {
   const state = new SwitchState(input);
   const { accountId, region } = input.from;
   const ec2 = ec2Activities(accountId, region);
+  const launcher = ec2Activities(accountId, region, { scheduleToCloseTimeout: LAUNCH_DEADLINE });
   const { switchNumber, policy } = input;
   const deadlineMs = Date.now() + policy.switchDeadlineSeconds * 1000;
 
-  setHandler(candidateRegisteredSignal, (message) => state.candidateRegistered(message));
-  setHandler(cutOverDecidedSignal, (message) => state.cutOverDecided(message));
-  setHandler(noticeSignal, (message) => state.notice(message));
-  setHandler(cancelSignal, (message) => {
-    state.cancelReason = message?.reason ?? 'a person cancelled the switch';
-  });
-  setHandler(switchStateQuery, () => state.view());
-
-  async function report(message: ChildReport): Promise<void> {
-    try {
-      await getExternalWorkflowHandle(agentWorkflowId(input.agentId)).signal(
-        signalNames.childReport,
-        message,
-      );
-    } catch (error) {
-      if (isCancellation(error)) throw error;
-      log.warn('the agent this switch belongs to is not running', { error: String(error) });
-    }
+  function onSignal<T>(
+    name: string,
+    check: (message: unknown) => Checked<T>,
+    take: (message: T) => void,
+  ): void {
+    setHandler(defineSignal<[unknown]>(name), (message: unknown) => {
+      const checked = check(message);
+      if (checked.ok) take(checked.message);
+      else state.rejectedMessages.push(`${name}: ${checked.reason}`);
+    });
   }
+  onSignal(signalNames.candidateRegistered, checkCandidateRegistered, (message) =>
+    state.candidateRegistered(message),
+  );
+  onSignal(signalNames.cutOverDecided, checkCutOverDecided, (message) => state.cutOverDecided(message));
+  onSignal(signalNames.notice, checkSwitchNotice, (message) => state.notice(message));
+  onSignal(signalNames.cancel, checkCancel, (reason) => state.cancel(reason));
+  setHandler(switchStateQuery, () => state.view());
+  whenCancelled(() => state.cancel('its workflow was cancelled'));
 
-  /** Waits out a time without workers, which says nothing about the step itself. */
+  const report = (message: ChildReport) => reportToAgent(input.agentId, message);
+
+  /** Waits out a time without workers, which says nothing about the step itself, as long as the switch has time. */
   async function served<T>(step: () => Promise<T>): Promise<T> {
     for (;;) {
       try {
         return await step();
       } catch (error) {
         if (!noWorkerTookIt(error)) throw error;
-        await report({ kind: 'needsOperator', switchNumber, message: noWorkerSentence(accountId, region) });
+        const message = noWorkerSentence(accountId, region);
+        await report({ kind: 'needsOperator', message, instanceId: null });
+        if (state.cancelReason === null && Date.now() < deadlineMs) continue;
+        throw ApplicationFailure.create({ message: state.cancelReason ?? message });
       }
     }
   }
 
   async function run(): Promise<[SwitchOutcome, string]> {
-    const { clientId, agentId, from, priority, targetMode, targetPool } = input;
-    const plan: SwitchPlan = await served(() =>
-      ec2.planSwitch({ clientId, agentId, from, priority, targetMode, targetPool }),
-    );
-    for (const pool of plan.pools) {
+    const { from } = input;
+    for (;;) {
+      const pool = await nextPool();
       if (state.cancelReason !== null) return ['cancelled', state.cancelReason];
       if (Date.now() >= deadlineMs)
         return ['failed', `it took longer than ${policy.switchDeadlineSeconds} s`];
-      const attempt = state.begin(pool, uuid4());
-      const refusal = await tryPool(attempt, plan.imageId);
-      if (refusal === null)
+      if (pool === null) {
+        const tried = state.attempts.map((one) => `${describePool(one.pool)}: ${one.result}`).join('; ');
+        return ['failed', `no pool worked (${tried || 'none fits the request'})`];
+      }
+      const attempt = state.begin(pool.pool, uuid4());
+      const refusal = await tryPool(attempt, pool.imageId);
+      if (refusal === null) {
         return [
           'completed',
-          `${attempt.instanceId} (${describePool(pool)}) took over from ${from.instanceId}`,
+          `${attempt.instanceId} (${describePool(pool.pool)}) took over from ${from.instanceId}`,
         ];
+      }
       attempt.result = refusal;
     }
-    const tried = state.attempts.map((one) => `${describePool(one.pool)}: ${one.result}`).join('; ');
-    return state.cancelReason !== null
-      ? ['cancelled', state.cancelReason]
-      : ['failed', `no pool worked (${tried || 'none fits the request'})`];
+  }
+
+  /** The next of the plan; when the switch has become an emergency, of a new plan without the person's wishes. */
+  async function nextPool() {
+    const { clientId, agentId, from } = input;
+    if (state.needsPlan) {
+      const wishes = state.plannedFor === null ? input : { targetMode: null, targetPool: null };
+      const { targetMode, targetPool } = wishes;
+      const { priority } = state;
+      state.takePlan(
+        await served(() => ec2.planSwitch({ clientId, agentId, from, priority, targetMode, targetPool })),
+        priority,
+      );
+    }
+    const pool = state.untried();
+    return pool && { pool, imageId: state.imageId };
   }
 
   /** Null when the agent now runs on this attempt's instance, else why not; then nothing of the attempt is left. */
@@ -107,19 +123,18 @@ export async function switchWorkflow(input: SwitchInput): Promise<SwitchStateVie
     const { pool, launchId } = attempt;
     let launched: LaunchResult;
     try {
-      const remainingMs = Math.max(1, deadlineMs - Date.now());
-      const launcher = ec2Activities(accountId, region, { scheduleToCloseTimeout: remainingMs });
       launched = await served(() => launcher.launchInstance(launchOf(attempt, imageId)));
     } catch (error) {
-      // What the call did is unknown, so a launch may be there: it is given up by its id.
+      const message = reasonOf(error);
       await report({
         kind: 'launchAbandoned',
         switchNumber,
         launchId,
-        instanceId: null,
-        message: reasonOf(error),
+        instanceId: await leftOver(launchId),
+        message,
       });
-      throw error;
+      if (isForbidden(error)) throw error;
+      return message;
     }
     if (launched.outcome === 'no_capacity') {
       await report({ kind: 'poolRefused', switchNumber, pool, message: launched.message });
@@ -139,6 +154,16 @@ export async function switchWorkflow(input: SwitchInput): Promise<SwitchStateVie
     return failure;
   }
 
+  /** What a launch left whose answer nobody heard. */
+  async function leftOver(launchId: string): Promise<string | null> {
+    try {
+      return (await launcher.findLaunch({ launchId, accountId, region })).instanceId;
+    } catch (error) {
+      log.warn('what came of a launch is unknown', { launchId, error: String(error) });
+      return null;
+    }
+  }
+
   async function healthInTime(attempt: Attempt): Promise<string | null> {
     const seconds = Math.min(policy.candidateDeadlineSeconds, (deadlineMs - Date.now()) / 1000);
     const settled = () => state.healthyCandidate(attempt) !== null || state.lost(attempt) !== null;
@@ -151,13 +176,10 @@ export async function switchWorkflow(input: SwitchInput): Promise<SwitchStateVie
 
   async function cutOver(instanceId: string): Promise<string | null> {
     state.phase = 'cutting_over';
-    await report({ kind: 'cutOverRequested', switchNumber, instanceId });
-    await condition(() => state.decision(instanceId) !== null, CUT_OVER_ANSWER);
     // Once asked, only the agent can say: giving up a candidate that became the primary would take it down.
-    while (state.decision(instanceId) === null) {
+    do {
       await report({ kind: 'cutOverRequested', switchNumber, instanceId });
-      await condition(() => state.decision(instanceId) !== null, CUT_OVER_ANSWER);
-    }
+    } while (!(await condition(() => state.decision(instanceId) !== null, CUT_OVER_ANSWER)));
     const decision = state.decision(instanceId);
     return decision?.committed ? null : `the cut-over was refused: ${decision?.reason}`;
   }
@@ -179,18 +201,28 @@ export async function switchWorkflow(input: SwitchInput): Promise<SwitchStateVie
     };
   }
 
-  let [outcome, message]: [SwitchOutcome, string] = ['failed', ''];
-  try {
-    [outcome, message] = await run();
-  } catch (error) {
-    if (isCancellation(error)) [outcome, message] = ['cancelled', 'the workflow was cancelled'];
-    else [outcome, message] = ['failed', reasonOf(error)];
-  }
-  state.end(outcome, message);
-  await CancellationScope.nonCancellable(() =>
-    report({ kind: 'switchEnded', switchNumber, outcome, message }),
+  return CancellationScope.nonCancellable(async () => {
+    let ended: [SwitchOutcome, string];
+    try {
+      ended = await run();
+    } catch (error) {
+      if (!(error instanceof ActivityFailure || error instanceof ApplicationFailure)) throw error;
+      ended = [state.cancelReason === null ? 'failed' : 'cancelled', reasonOf(error)];
+    }
+    const [outcome, message] = ended;
+    state.end(outcome, message);
+    await report({ kind: 'switchEnded', switchNumber, outcome, message });
+    return state.view();
+  });
+}
+
+/** The same credentials would be refused in every pool. */
+function isForbidden(error: unknown): boolean {
+  return (
+    error instanceof ActivityFailure &&
+    error.cause instanceof ApplicationFailure &&
+    error.cause.type === failureTypes.notPermitted
   );
-  return state.view();
 }
 
 /** The sentence of the activity's own failure, without the wrappers. */

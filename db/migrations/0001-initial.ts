@@ -60,6 +60,7 @@ create table agents (
   deleted_at timestamptz
 );
 create index agents_of_client on agents (client_id, logical_agent_id);
+create index agents_on_instance on agents (primary_instance_id);
 
 create table instances (
   client_id text not null references clients (id),
@@ -81,6 +82,8 @@ create table instances (
   launch_id text,
   registered_at timestamptz,
   zombie_since timestamptz,
+  seen_at timestamptz,
+  kept boolean not null default false,
   termination_attempted_at timestamptz,
   termination_confirmed boolean not null default false,
   terminated_at timestamptz,
@@ -90,6 +93,7 @@ create table instances (
   check (not termination_confirmed or (instance_status = 'terminated' and terminated_at is not null))
 );
 create index instances_of_agent on instances (agent_id);
+create index instances_by_id on instances (id);
 
 create table replica_instances (
   id uuid primary key default gen_random_uuid(),
@@ -126,6 +130,7 @@ create table launch_intents (
   mode text not null,
   image_id text not null,
   client_token text not null unique,
+  user_data text not null,
   outcome text not null default 'pending' check (outcome in ('pending', 'launched', 'no_capacity', 'failed')),
   instance_id text,
   error text,
@@ -293,6 +298,9 @@ create policy own_client on tokens to spotkeeper_api
 -- So may a launch, whose id is the credential of the instance that it made.
 create policy by_launch_id on launch_intents for select to spotkeeper_api
   using (launch_id = nullif(current_setting('spotkeeper.launch_id', true), ''));
+-- A registering instance may not be another client's: whoever names its id may learn that it is taken.
+create policy by_instance_id on instances for select to spotkeeper_api
+  using (id = nullif(current_setting('spotkeeper.instance_id', true), ''));
 -- An administrator finds out whose an agent is and follows all clients' events; the rest needs a client's scope.
 create policy read_by_admin on agent_identities for select to spotkeeper_api using (request_is_admin());
 create policy read_by_admin on system_events for select to spotkeeper_api using (request_is_admin());

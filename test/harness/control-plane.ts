@@ -5,7 +5,7 @@ import { connectDatabase, type Db } from '../../db/connect';
 import { createTestDatabase } from './database';
 import { seedClient } from './seed';
 import { type Simulator, startSimulator } from './simulator';
-import { connectTemporal, uniqueTaskQueue } from './temporal';
+import { connectTemporal, uniqueAccount, uniqueTaskQueue } from './temporal';
 import { installRuntime, startWorkersInProcess } from './workers';
 
 export interface ControlPlane {
@@ -23,7 +23,8 @@ export async function startControlPlane(): Promise<ControlPlane> {
   const [temporal, database, simulator] = await Promise.all([
     connectTemporal(),
     createTestDatabase(),
-    startSimulator('--boot', 'none', '--synthetic', '1', '--boot-seconds', '0'),
+    // An account of its own names task queues of its own; the server is shared by all test files.
+    startSimulator('--account', uniqueAccount(), '--boot', 'none', '--synthetic', '1', '--boot-seconds', '0'),
   ]);
   const { client } = temporal;
   const connection = await NativeConnection.connect({ address: temporal.address });

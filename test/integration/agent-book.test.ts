@@ -3,7 +3,7 @@ import type { AgentPublication, CutOver } from '../../contracts/activities';
 import { DEFAULT_POLICY } from '../../contracts/policy-defaults';
 import { commitCutOver, publishAgent } from '../../db/agent-book';
 import { connectDatabase, type Db } from '../../db/connect';
-import { confirmTerminated, isPrimary, markTerminationAttempt, writeInstance } from '../../db/instances';
+import { agentOn, confirmTerminated, markTerminationAttempt, writeInstance } from '../../db/instances';
 import { createTestDatabase, type TestDatabase } from '../harness/database';
 import { instanceFacts as facts } from '../harness/instance-facts';
 import { seedClient } from '../harness/seed';
@@ -56,6 +56,7 @@ function publication(agentId: string, over: Partial<AgentPublication> = {}): Age
         details: {},
       },
     ],
+    keptInstanceIds: [],
     ...over,
   };
 }
@@ -118,8 +119,8 @@ it('lets one of two cut-overs at the same moment win', async () => {
   expect(results.filter((result) => result.committed)).toHaveLength(1);
   const winner = results[0]!.committed ? 'raced-2' : 'raced-3';
   expect(await agentRow('raced')).toMatchObject({ incarnation: 2, primary_instance_id: winner });
-  expect(await isPrimary(db, 'raced', winner)).toBe(true);
-  expect(await isPrimary(db, 'raced', 'raced-1')).toBe(false);
+  expect(await agentOn(db, winner)).toBe('raced');
+  expect(await agentOn(db, 'raced-1')).toBeNull();
 });
 
 it('never takes an instance back in its life', async () => {

@@ -77,6 +77,19 @@ test('of many at once with one new logical id one becomes the agent', async () =
   expect(rows).toHaveLength(1);
 });
 
+test('a client can’t register another client’s EC2 instance, and learns no more than that', async () => {
+  const instanceId = 'i-0123456789abcdef0';
+  await registered('owner', instanceId);
+  const taken = await register(registerBody('thief', instanceId), running.beta.client);
+  expect(taken).toMatchObject({ status: 409, body: { code: 'instance_taken' } });
+  const { rows } = await running.sql.query(`select from agent_identities where logical_agent_id = 'thief'`);
+  expect(rows).toEqual([]);
+  // Ids that aren't EC2's are unique in their client only.
+  await registered('numbered', '28864630');
+  const other = await register(registerBody('numbered', '28864630'), running.beta.client);
+  expect(other.status).toBe(200);
+});
+
 test('one logical id means another agent in another client', async () => {
   const ours = await registered('same', 'i-ours');
   const theirs = await register(registerBody('same', 'i-theirs'), running.beta.client);
@@ -96,8 +109,8 @@ test('a launch id registers the instance of its launch, for its agent, while the
     const launchId = randomUUID();
     await running.sql.query(
       `insert into launch_intents (launch_id, client_id, agent_id, logical_agent_id, switch_number, attempt, account_id,
-         region, instance_type, az, mode, image_id, client_token, instance_id)
-       values ($1, 'alpha', $2, 'launched', 1, $3, '1', 'us-east-1', 'p3', 'us-east-1a', 'spot', 'ami', $1, $4)`,
+         region, instance_type, az, mode, image_id, client_token, user_data, instance_id)
+       values ($1, 'alpha', $2, 'launched', 1, $3, '1', 'us-east-1', 'p3', 'us-east-1a', 'spot', 'ami', $1, '{}', $4)`,
       [launchId, agentId, Math.floor(Math.random() * 1e9), instanceId],
     );
     return launchId;

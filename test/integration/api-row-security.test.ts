@@ -42,8 +42,8 @@ beforeAll(async () => {
     );
     await running.sql.query(
       `insert into launch_intents (launch_id, client_id, agent_id, logical_agent_id, switch_number, attempt, account_id,
-         region, instance_type, az, mode, image_id, client_token)
-       values ($1, $2, $3, 'l', 1, 1, '1', 'us-east-1', 'p3', 'us-east-1a', 'spot', 'ami', $1)`,
+         region, instance_type, az, mode, image_id, client_token, user_data)
+       values ($1, $2, $3, 'l', 1, 1, '1', 'us-east-1', 'p3', 'us-east-1a', 'spot', 'ami', $1, '{}')`,
       [`launch-${client}`, client, agentId],
     );
     await running.sql.query(
@@ -103,7 +103,7 @@ test('a scope ends with its transaction', async () => {
   }
 });
 
-test('a token is found by its hash alone, a launch by its id', async () => {
+test('a token is found by its hash alone, a launch and an instance by their ids', async () => {
   const hashes = await running.sql.query<{ hash: string }>(
     `select encode(token_hash, 'hex') as hash from tokens where client_id = 'beta' and kind = 'client'`,
   );
@@ -118,6 +118,14 @@ test('a token is found by its hash alone, a launch by its id', async () => {
     agents: await owners(client, 'agents'),
   }));
   expect(launch).toEqual({ intents: [{ launch_id: 'launch-alpha' }], agents: [] });
+  const own = await running.sql.query<{ id: string }>(
+    `select id from instances where client_id = 'alpha' limit 1`,
+  );
+  const instance = await as('spotkeeper_api', { instance_id: own.rows[0]!.id }, async (client) => ({
+    instances: (await client.query('select client_id from instances')).rows as unknown[],
+    agents: await owners(client, 'agents'),
+  }));
+  expect(instance).toEqual({ instances: [{ client_id: 'alpha' }], agents: [] });
 });
 
 const forbidden: [string, Record<string, string>, string][] = [

@@ -1,4 +1,5 @@
 /** The agent's reducer: each rule of who is who, without Temporal. */
+import type { InstanceSighting } from '../../contracts/activities';
 import type { InstanceFacts, Registration, SwitchRequest } from '../../contracts/messages';
 import { DEFAULT_POLICY } from '../../contracts/policy-defaults';
 import { type AgentState, type Effect, initialState, nextDeadlineMs } from '../../workflows/agent-state';
@@ -320,15 +321,12 @@ describe('silence', () => {
     kind: 'heartbeatLost',
     message: { instanceId: 'i-1', revision, lastHeartbeatAt: iso(T0) },
   });
-  const sighted = (
-    sighting: 'running' | 'gone' | 'unknown' | 'stopped',
-    askedAtMs = T0 + 3_600_000,
-  ): AgentEvent => ({
+  const sighted = (sighting: InstanceSighting, askedRevision = 1_000): AgentEvent => ({
     kind: 'instanceSighted',
     facts: facts('i-1'),
     sighting,
     message: sighting,
-    askedAtMs,
+    askedRevision,
   });
 
   it('is not death: EC2 is asked first', () => {
@@ -369,10 +367,24 @@ describe('silence', () => {
     expect(subject.state.askAgainAtMs).toBeNull();
   });
 
+  it('takes NotFound for the end only when EC2 keeps to it for a minute, and no heartbeat came', () => {
+    const subject = running().on(lost(2)).on(sighted('not_found', 2));
+    subject.on(sighted('not_found', 2), 59_000 - 1_000);
+    expect(subject.state.primary?.instanceId).toBe('i-1');
+    const heard = running()
+      .on(lost(2))
+      .on(sighted('not_found', 2))
+      .beat('i-1', 3)
+      .on(sighted('not_found', 2), 90_000);
+    expect(heard.state).toMatchObject({ status: 'online', primary: { instanceId: 'i-1' } });
+    subject.on(sighted('not_found', 2), 2_000);
+    expect(subject.state.primary).toBeNull();
+    expect(subject.kinds()).toEqual(['startRetirement', 'startSwitch']);
+  });
+
   it('is over when the agent speaks before EC2 has answered', () => {
     const subject = running().on(lost(2));
-    const askedAtMs = subject.nowMs;
-    subject.beat('i-1', 3).on(sighted('running', askedAtMs));
+    subject.beat('i-1', 3).on(sighted('running', 2));
     expect(subject.state.status).toBe('online');
   });
 
@@ -428,6 +440,129 @@ describe('a goodbye', () => {
   it('after a notice cancels nothing', () => {
     const subject = running().notice('i-1').on(goodbye('i-1'));
     expect(subject.state).toMatchObject({ status: 'online', activeSwitch: { switchNumber: 1 } });
+  });
+});
+
+describe('what comes at a bad moment', () => {
+  const ended = (outcome: 'completed' | 'failed', switchNumber = 1): AgentEvent => ({
+    kind: 'childReport',
+    message: { kind: 'switchEnded', switchNumber, outcome, message: outcome },
+  });
+
+  it('a notice on the new primary before its switch has reported starts another switch at once', () => {
+    const subject = running();
+    subject.requestSwitch();
+    subject.candidate('i-2').cutOver('i-2').notice('i-2');
+    subject.on(ended('completed'));
+    expect(subject.effects).toMatchObject([
+      { kind: 'startSwitch', input: { switchNumber: 2, from: { instanceId: 'i-2' } } },
+    ]);
+  });
+
+  it('the loss of the new primary before its switch has reported does so too', () => {
+    const subject = running();
+    subject.requestSwitch();
+    subject.candidate('i-2').cutOver('i-2');
+    const sighting = {
+      kind: 'instanceSighted',
+      facts: facts('i-2'),
+      sighting: 'gone',
+      message: '',
+      askedRevision: 9,
+    } as const;
+    subject.on(sighting).on(ended('completed'));
+    expect(subject.kinds()).toContain('startSwitch');
+  });
+
+  it('a candidate that was given notice does not take over', () => {
+    const subject = running();
+    subject.requestSwitch();
+    subject.candidate('i-2').notice('i-2');
+    subject.on({
+      kind: 'childReport',
+      message: { kind: 'cutOverRequested', switchNumber: 1, instanceId: 'i-2' },
+    });
+    expect(subject.effects).toMatchObject([{ signal: 'cutOverDecided', payload: { committed: false } }]);
+  });
+
+  it('a candidate that says goodbye does not take over', () => {
+    const subject = running();
+    subject.requestSwitch();
+    subject
+      .candidate('i-2')
+      .on({ kind: 'goneOffline', message: { instanceId: 'i-2', revision: 5, receivedAt: iso(T0) } });
+    expect(subject.effects).toMatchObject([{ signal: 'candidateRegistered', payload: { healthy: false } }]);
+    subject.on({
+      kind: 'childReport',
+      message: { kind: 'cutOverRequested', switchNumber: 1, instanceId: 'i-2' },
+    });
+    expect(subject.effects).toMatchObject([{ signal: 'cutOverDecided', payload: { committed: false } }]);
+  });
+
+  it('the goodbye of a primary during a switch counts once the switch has failed', () => {
+    const subject = running();
+    subject.requestSwitch();
+    subject.on({ kind: 'goneOffline', message: { instanceId: 'i-1', revision: 5, receivedAt: iso(T0) } });
+    expect(subject.state.status).toBe('online');
+    subject.on(ended('failed'));
+    expect(subject.state.status).toBe('offline');
+  });
+
+  it('a candidate whose launch was never reported is retired when its switch ends', () => {
+    const subject = running();
+    subject.requestSwitch();
+    subject.register(facts('i-2'), { launchId: 'l1', switchNumber: 1 });
+    subject.on(ended('failed'));
+    expect(subject.effects).toMatchObject([{ kind: 'startRetirement', input: { instanceId: 'i-2' } }]);
+    expect(subject.register(facts('i-2'))).toMatchObject({ code: 'stand_down' });
+  });
+
+  it('a candidate of the next launch waits while the one before is being given up', () => {
+    const subject = running();
+    subject.requestSwitch();
+    subject.candidate('i-2');
+    expect(subject.register(facts('i-3'), { launchId: 'l2', switchNumber: 1 })).toMatchObject({
+      result: 'wait',
+    });
+  });
+
+  it('a machine that a person brings is taken when nothing runs the agent and nothing is on its way', () => {
+    const subject = running();
+    const sighting = {
+      kind: 'instanceSighted',
+      facts: facts('i-1'),
+      sighting: 'gone',
+      message: '',
+      askedRevision: 9,
+    } as const;
+    subject.on(sighting);
+    expect(subject.register(facts('i-9'))).toMatchObject({
+      result: 'accepted',
+      role: 'primary',
+      incarnation: 2,
+    });
+    expect(subject.effects).toMatchObject([{ kind: 'signalSwitch', signal: 'cancel' }]);
+  });
+
+  it('recoveries that fail come at longer and longer intervals', () => {
+    const subject = running().notice('i-1');
+    const pauses = [1, 2, 3, 4, 5, 6].map((switchNumber) => {
+      subject.on(ended('failed', switchNumber));
+      const pause = (subject.state.recoverAtMs ?? 0) - subject.nowMs;
+      subject.on({ kind: 'clock' }, pause);
+      return pause / 1000;
+    });
+    expect(pauses).toEqual([30, 60, 120, 240, 300, 300]);
+  });
+
+  it('the machine that a person left is kept, not retired', () => {
+    const subject = running().on({
+      kind: 'goneOffline',
+      message: { instanceId: 'i-1', revision: 5, receivedAt: iso(T0) },
+    });
+    subject.register(facts('i-2'));
+    expect(subject.effects).toEqual([]);
+    expect(subject.eventTypes).toEqual(['instance_kept', 'agent_registered']);
   });
 });
 

@@ -23,6 +23,15 @@ async function runningAgent(name: string, terminateWaitSeconds = 3600) {
 
 type Running = Awaited<ReturnType<typeof runningAgent>>;
 
+async function control(route: string, body?: object): Promise<unknown> {
+  const response = await fetch(`${plane.simulator.ready.controlUrl}/${route}`, {
+    method: body ? 'POST' : 'GET',
+    ...(body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+  });
+  expect(response.status).toBe(200);
+  return response.json();
+}
+
 const states = (agentId: string) =>
   plane.db
     .selectFrom('instances')
@@ -53,7 +62,41 @@ it('leaves an agent alive: it goes on answering', async () => {
   await agent.handle.cancel();
   await agent.handle.signal('keepAlive', { minutes: 5 });
   await until('it has heard the signal', async () => (await agent.state()).keepAliveUntil !== null, 10_000);
+  await expect(agent.handle.executeUpdate('register', { args: [agent.first] })).resolves.toMatchObject({
+    result: 'accepted',
+  });
   expect((await agent.handle.describe()).status.name).toBe('RUNNING');
+});
+
+it('ends a switch in the middle of its launch, and retires what that launched', async () => {
+  const agent = await runningAgent('launch-cancelled');
+  const fault = { action: 'RunInstances', kind: 'hang-after' };
+  await control('faults', fault);
+  const request = { priority: 'manual', targetMode: null, targetPool: null, terminateWaitSeconds: null };
+  const args: [object] = [{ ...request, requestedBy: 'test', requestId: '1' }];
+  const { switchWorkflowId } = await agent.handle.executeUpdate<SwitchAccepted, [object]>('requestSwitch', {
+    args,
+  });
+  await until(
+    'RunInstances hangs',
+    async () =>
+      ((await control('calls?action=RunInstances')) as { outcome: string }[]).some(
+        (call) => call.outcome === 'hung',
+      ),
+    20_000,
+  );
+  await plane.client.workflow.getHandle(switchWorkflowId).cancel();
+  await control('faults/release', {});
+  await until('the switch has ended', async () => (await agent.state()).activeSwitch === null, 30_000);
+  const intent = await plane.db
+    .selectFrom('launch_intents')
+    .selectAll()
+    .where('agent_id', '=', agent.agentId)
+    .executeTakeFirstOrThrow();
+  expect(intent.instance_id).not.toBeNull();
+  await expect(plane.client.workflow.getHandle(`retire:${intent.instance_id}`).result()).resolves.toBe(
+    'terminated',
+  );
 });
 
 it('ends a switch, retires what it launched, and leaves the agent where it was', async () => {
