@@ -9,7 +9,7 @@
  * The outbox is a queue: whoever has news adds a row in the transaction that makes it true, and whoever is alive
  * delivers it.
  */
-import type { ColumnType, Generated, JSONColumnType } from 'kysely';
+import type { ColumnType, Generated, GeneratedAlways, JSONColumnType } from 'kysely';
 import type {
   AgentStatus,
   Health,
@@ -85,6 +85,8 @@ export interface AgentsTable {
 export interface InstancesTable {
   client_id: string;
   id: string;
+  /** The same as `id`, by the name that some of the sources' queries use. */
+  instance_id: GeneratedAlways<string>;
   agent_id: string;
   instance_type: string;
   az: string;

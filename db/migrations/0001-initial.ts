@@ -65,6 +65,8 @@ create index agents_on_instance on agents (primary_instance_id);
 create table instances (
   client_id text not null references clients (id),
   id text not null,
+  -- The sources' queries know it by both names.
+  instance_id text not null generated always as (id) stored,
   agent_id text not null,
   instance_type text not null,
   az text not null,
