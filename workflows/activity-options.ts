@@ -1,5 +1,5 @@
 /** How long activities may take, and how they are retried. */
-import { TimeoutType } from '@temporalio/common';
+import { type RetryPolicy, TimeoutType } from '@temporalio/common';
 import {
   ActivityFailure,
   type ActivityOptions,
@@ -23,6 +23,22 @@ export const children = proxyActivities<ChildActivities>({
   retry: { initialInterval: '1 s', maximumInterval: '30 s' },
 });
 
+const EC2_RETRY: RetryPolicy = {
+  initialInterval: '500 ms',
+  backoffCoefficient: 2,
+  maximumInterval: '20 s',
+  nonRetryableErrorTypes: [failureTypes.notPermitted, failureTypes.never],
+};
+
+/**
+ * For a step that has an alternative: a handful of tries, at most a minute or two. The time without a worker doesn't
+ * count, since that says nothing of the step.
+ */
+export const A_FEW_TRIES: ActivityOptions = {
+  startToCloseTimeout: '20 s',
+  retry: { ...EC2_RETRY, maximumAttempts: 6 },
+};
+
 /** An EC2 step, on the queue of the workers that hold the account's credentials. */
 export function ec2Activities(
   accountId: string,
@@ -35,12 +51,7 @@ export function ec2Activities(
     startToCloseTimeout: '1 min',
     // Activities beat every second or so, and a killed worker's step goes to another within this.
     heartbeatTimeout: '6 s',
-    retry: {
-      initialInterval: '500 ms',
-      backoffCoefficient: 2,
-      maximumInterval: '20 s',
-      nonRetryableErrorTypes: [failureTypes.notPermitted, failureTypes.never],
-    },
+    retry: EC2_RETRY,
     ...overrides,
   });
 }

@@ -16,7 +16,7 @@ import type { LaunchResult } from '../contracts/activities';
 import { failureTypes } from '../contracts/activities';
 import type { ChildReport, SwitchInput, SwitchOutcome, SwitchStateView } from '../contracts/messages';
 import { queryNames, signalNames } from '../contracts/messages';
-import { ec2Activities, noWorkerSentence, noWorkerTookIt } from './activity-options';
+import { A_FEW_TRIES, ec2Activities, noWorkerSentence, noWorkerTookIt } from './activity-options';
 import { reportToAgent, whenCancelled } from './child-reports';
 import {
   type Checked,
@@ -31,14 +31,12 @@ export const switchStateQuery = defineQuery<SwitchStateView>(queryNames.switchSt
 
 /** How long the agent's workflow may take to commit or refuse a cut-over until it is asked again. */
 const CUT_OVER_ANSWER = '1 min';
-/** How long one pool's launch is tried for. EC2 answers in seconds, and the next pool may answer better. */
-const LAUNCH_DEADLINE = '1 min';
 
 export async function switchWorkflow(input: SwitchInput): Promise<SwitchStateView> {
   const state = new SwitchState(input);
   const { accountId, region } = input.from;
-  const ec2 = ec2Activities(accountId, region);
-  const launcher = ec2Activities(accountId, region, { scheduleToCloseTimeout: LAUNCH_DEADLINE });
+  // What goes on failing is given up: the next pool, or the next switch, may fare better.
+  const ec2 = ec2Activities(accountId, region, A_FEW_TRIES);
   const { switchNumber, policy } = input;
   const deadlineMs = Date.now() + policy.switchDeadlineSeconds * 1000;
 
@@ -123,7 +121,7 @@ export async function switchWorkflow(input: SwitchInput): Promise<SwitchStateVie
     const { pool, launchId } = attempt;
     let launched: LaunchResult;
     try {
-      launched = await served(() => launcher.launchInstance(launchOf(attempt, imageId)));
+      launched = await served(() => ec2.launchInstance(launchOf(attempt, imageId)));
     } catch (error) {
       const message = reasonOf(error);
       await report({
@@ -157,7 +155,7 @@ export async function switchWorkflow(input: SwitchInput): Promise<SwitchStateVie
   /** What a launch left whose answer nobody heard. */
   async function leftOver(launchId: string): Promise<string | null> {
     try {
-      return (await launcher.findLaunch({ launchId, accountId, region })).instanceId;
+      return (await served(() => ec2.findLaunch({ launchId, accountId, region }))).instanceId;
     } catch (error) {
       log.warn('what came of a launch is unknown', { launchId, error: String(error) });
       return null;
