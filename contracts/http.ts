@@ -75,7 +75,6 @@ export const heartbeatRequestSchema = z.object({
   az: optionalText(64),
   health: z.enum(['healthy', 'unhealthy']).default('healthy'),
 });
-export type HeartbeatRequest = z.output<typeof heartbeatRequestSchema>;
 
 export interface HeartbeatAction {
   type: 'stand_down';
@@ -98,13 +97,11 @@ export const terminationImminentRequestSchema = z.object({
   action: z.enum(['terminate', 'stop', 'hibernate']).default('terminate'),
   time: instantSchema,
 });
-export type TerminationImminentRequest = z.output<typeof terminationImminentRequestSchema>;
 
 export const rebalanceRecommendationRequestSchema = z.object({
   instance_id: instanceIdSchema,
   notice_time: instantSchema,
 });
-export type RebalanceRecommendationRequest = z.output<typeof rebalanceRecommendationRequestSchema>;
 
 export const switchRequestSchema = z.object({
   target_mode: modeSchema.nullish().transform((mode) => mode ?? null),
@@ -127,7 +124,6 @@ export const switchRequestSchema = z.object({
   /** Sending it again with the same id asks for the same switch. */
   request_id: optionalText(128),
 });
-export type SwitchRequestBody = z.output<typeof switchRequestSchema>;
 
 export interface SwitchReply {
   success: true;
@@ -142,7 +138,6 @@ export const keepAliveRequestSchema = z.object({
     .max(60 * 24 * 30)
     .default(60),
 });
-export type KeepAliveRequestBody = z.output<typeof keepAliveRequestSchema>;
 
 export interface AgentSummary {
   agent_id: string;

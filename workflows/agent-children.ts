@@ -2,7 +2,7 @@
 import type { CutOverResult } from '../contracts/activities';
 import type { ChildReport, InstanceFacts, RetirementOutcome } from '../contracts/messages';
 import { signalNames } from '../contracts/messages';
-import { type AgentState, type Draft, freshPrimary, isSuperseded } from './agent-state';
+import { type AgentState, type Draft, installPrimary, isSuperseded } from './agent-state';
 
 export function childReport(draft: Draft, report: ChildReport): void {
   const { state } = draft;
@@ -106,14 +106,8 @@ export function cutOverCommitted(draft: Draft, candidateFacts: InstanceFacts, re
   answerCutOver(draft, result, candidateFacts.instanceId);
   if (!result.committed) return;
   const old = state.primary;
-  state.incarnation += 1; // A1
-  state.primary = candidateFacts;
-  state.lastPrimary = candidateFacts;
-  state.noPrimaryReason = null;
+  installPrimary(state, candidateFacts);
   state.candidate = null;
-  state.status = 'online';
-  state.health = 'healthy';
-  freshPrimary(state);
   state.lastHeartbeatMs = draft.nowMs;
   if (old) {
     draft.supersede(old.instanceId, state.incarnation - 1);

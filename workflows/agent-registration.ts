@@ -1,7 +1,7 @@
 /** Who a registering instance may be: primary, candidate, or nothing any more. */
 import type { InstanceFacts, Registration, RegistrationOutcome } from '../contracts/messages';
 import { signalNames } from '../contracts/messages';
-import { type Draft, freshPrimary, isSuperseded } from './agent-state';
+import { type Draft, installPrimary, isSuperseded } from './agent-state';
 
 /** How long an instance that can't be placed yet should wait before it asks again. */
 const ASK_AGAIN_SECONDS = 5;
@@ -130,14 +130,8 @@ function registerByPerson(draft: Draft, facts: InstanceFacts): RegistrationOutco
       'its agent was shut down cleanly and now runs elsewhere; terminate it yourself if it is not needed',
     );
   }
-  state.incarnation += 1; // A1
-  state.primary = facts;
-  state.lastPrimary = facts;
-  state.noPrimaryReason = null;
+  installPrimary(state, facts);
   state.recoverAtMs = null;
-  state.status = 'online';
-  state.health = 'healthy';
-  freshPrimary(state);
   state.recoveriesFailed = 0;
   draft.instances.push({
     ...bookEntry(draft, facts),

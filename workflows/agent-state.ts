@@ -234,6 +234,17 @@ function onlyKeys<T>(record: Record<string, T>, keep: (key: string) => boolean):
   return Object.fromEntries(Object.entries(record).filter(([key]) => keep(key)));
 }
 
+/** Another machine is the agent from now on: the one place that raises the incarnation (A1). */
+export function installPrimary(state: AgentState, facts: InstanceFacts): void {
+  state.incarnation += 1;
+  state.primary = facts;
+  state.lastPrimary = facts;
+  state.noPrimaryReason = null;
+  state.status = 'online';
+  state.health = 'healthy';
+  freshPrimary(state);
+}
+
 /** A primary is heard or new: what was held against it counts no more. */
 export function freshPrimary(state: AgentState): void {
   state.silentSinceMs = null;

@@ -3,7 +3,7 @@
  * just there.
  */
 import { Client } from 'pg';
-import type { RunningAgent, System } from './system';
+import { type RunningAgent, System } from './system';
 import { until } from './until';
 
 export interface Hold {
@@ -63,8 +63,18 @@ export function after(eventType: string) {
   });
 }
 
-/** Lets tests hold any transaction that writes an event of a given type, or a launch intent: it waits for a lock. */
-export async function prepareHolds(system: System): Promise<void> {
+/** A quick system in which tests can hold any transaction that writes an event of a given type, or a launch intent. */
+export async function startWithHolds(): Promise<System> {
+  const system = await System.start({
+    cloud: ['--synthetic', '1', '--boot-seconds', '0', '--shutdown-seconds', '0'],
+    policy: { terminateWaitSeconds: 2 },
+  });
+  await prepareHolds(system);
+  return system;
+}
+
+/** Whoever writes one of the held waits for a lock. */
+async function prepareHolds(system: System): Promise<void> {
   await system.sql.query(`
     create function hold_event() returns trigger language plpgsql security definer as $$
     begin

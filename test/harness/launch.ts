@@ -1,5 +1,6 @@
 /** What a person does in the EC2 console: one instance on a simulated cloud. */
 import { EC2Client, type Instance, RunInstancesCommand } from '@aws-sdk/client-ec2';
+import { regionOfZone } from '../../contracts/ids';
 import type { PurchaseOption } from '../../contracts/states';
 import type { UserData } from '../../contracts/user-data';
 import type { ReadyMessages } from './processes';
@@ -15,7 +16,7 @@ export async function launch(
   { zone, option = 'spot', userData }: LaunchWishes = {},
 ): Promise<Instance & { InstanceId: string }> {
   const ec2 = new EC2Client({
-    region: zone ? zone.replace(/[a-z]$/, '') : cloud.region,
+    region: zone ? regionOfZone(zone) : cloud.region,
     endpoint: cloud.cloudUrl,
     credentials: { accessKeyId: 'person', secretAccessKey: 'person' },
   });

@@ -2,6 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { Part } from '../../cli/parts/part';
+import type { CloudReady } from '../../cli/start/node-parts';
 import { signalProcess } from '../../cli/parts/process-identity';
 import { ROOT, testServers } from './servers';
 import { MARK_VARIABLE, testFile } from './test-file';
@@ -17,17 +18,7 @@ export type ProcessKind = keyof typeof ENTRIES;
 export interface ReadyMessages {
   api: { type: 'ready'; url: string };
   worker: { type: 'ready' };
-  simulator: {
-    type: 'ready';
-    cloudUrl: string;
-    imdsUrl: string;
-    controlUrl: string;
-    region: string;
-    imageId: string;
-    accountId: string;
-    instanceTypes: string[];
-    regions: string[];
-  };
+  simulator: CloudReady & { instanceTypes: string[] };
 }
 
 export interface TestProcess<R = unknown> {

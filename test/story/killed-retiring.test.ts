@@ -1,17 +1,13 @@
 /**
  * kill -9 in the middle of a switch, from the cut-over on; and of the API and the agents. Whatever the step, the outcome is that of an undisturbed switch.
  */
-import { after, atCloud, atDatabase, killedAt, prepareHolds, settled } from '../harness/holds';
-import { System } from '../harness/system';
+import { after, atCloud, atDatabase, killedAt, settled, startWithHolds } from '../harness/holds';
+import type { System } from '../harness/system';
 
 let system: System;
 
 beforeAll(async () => {
-  system = await System.start({
-    cloud: ['--synthetic', '1', '--boot-seconds', '0', '--shutdown-seconds', '0'],
-    policy: { terminateWaitSeconds: 2 },
-  });
-  await prepareHolds(system);
+  system = await startWithHolds();
 }, 120_000);
 afterAll(() => system?.stop());
 
