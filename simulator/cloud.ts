@@ -5,7 +5,7 @@
  * C2 a spot instance in a pool that isn't there has a notice, or is being ended.
  * C3 what happens outside the books (a process started or killed) happens after the books have it durably.
  */
-import type { Books } from './books/books';
+import type { Books, BooksPut } from './books/books';
 import type { EndReason, Image, Instance, PurchaseOption } from './books/entities';
 import { tokenKey } from './instances/client-tokens';
 import type { CloudClock } from './clock';
@@ -19,6 +19,7 @@ import { Capacity } from './market/capacity';
 import type { Market, PoolRecord } from './market/market';
 import { between } from './market/random';
 import type { Random } from './market/random';
+import { Storage } from './storage/storage';
 
 /** From and to, in cloud seconds. */
 export type Range = readonly [min: number, max: number];
@@ -48,6 +49,7 @@ export class Cloud {
   readonly clock: CloudClock;
   readonly market: Market;
   readonly events: EventLog;
+  readonly storage: Storage;
   readonly #parts: CloudParts;
   #machines: Machines | null = null;
   /** All that fell due until here is done. */
@@ -62,6 +64,7 @@ export class Cloud {
     this.clock = parts.clock;
     this.market = parts.market;
     this.events = parts.events;
+    this.storage = new Storage(parts.books, parts.events);
     this.#time = parts.books.position;
     this.#capacity = new Capacity(parts.books, parts.market);
     this.#capacity.look(this.#time);
@@ -136,12 +139,17 @@ export class Cloud {
     this.#arm();
   }
 
-  /** Books a launch: its instances, and what its client token stands for. */
-  launch(instances: readonly Instance[], token: { key: string; fingerprint: string } | null): void {
-    const puts: Parameters<Books['commit']>[1][number][] = instances.map((instance) => [
-      'instance',
-      instance.id,
-      instance,
+  /** Books a launch: its instances with their disks, and what its client token stands for. Returns them. */
+  launch(
+    drafts: readonly Instance[],
+    image: Image,
+    token: { key: string; fingerprint: string } | null,
+  ): Instance[] {
+    const launched = drafts.map((draft) => this.storage.atLaunch(draft, image, this.#time));
+    const instances = launched.map(({ instance }) => instance);
+    const puts = launched.flatMap(({ instance, puts }): BooksPut[] => [
+      ['instance', instance.id, instance],
+      ...puts,
     ]);
     if (token) {
       const use = { fingerprint: token.fingerprint, instanceIds: instances.map(({ id }) => id) };
@@ -153,6 +161,7 @@ export class Cloud {
       this.#reconcile(instance.id);
     }
     this.advance();
+    return instances;
   }
 
   tokenUse(token: string, region: string, zone: string | null) {
@@ -188,23 +197,13 @@ export class Cloud {
   }
 
   addImage(image: Image): void {
-    this.books.commit(this.#time, [['image', image.id, image]]);
-    this.events.append({
-      kind: 'image-created',
-      image_id: image.id,
-      name: image.name,
-      instance_id: image.sourceInstanceId,
-    });
-    if (image.availableAt <= this.#time) this.#imageAvailable(image);
+    this.storage.addImage(image, this.#time);
     this.#arm();
   }
 
   #nextDue(): number {
-    let due = this.market.nextAvailabilityChange(this.#time);
+    let due = Math.min(this.market.nextAvailabilityChange(this.#time), this.storage.nextDue(this.#time));
     for (const instance of this.books.all('instance')) due = Math.min(due, nextChange(instance));
-    for (const { availableAt } of this.books.all('image')) {
-      if (availableAt > this.#time) due = Math.min(due, availableAt);
-    }
     return due;
   }
 
@@ -216,11 +215,7 @@ export class Cloud {
       if (next === null) this.#forget(instance, now);
       else if (next !== instance) this.#keepInstances([next], EVENT_OF_STATE[next.state]);
     }
-    for (const image of this.books.all('image')) {
-      if (image.availableAt > before && image.availableAt <= now) {
-        this.#imageAvailable(image);
-      }
-    }
+    this.storage.settle(before, now);
     for (const { pool, available } of this.#capacity.look(now)) {
       this.events.append({
         kind: available ? 'pool-available' : 'pool-taken',
@@ -229,10 +224,6 @@ export class Cloud {
       });
     }
     this.#noticeTaken(now);
-  }
-
-  #imageAvailable(image: Image): void {
-    this.events.append({ kind: 'image-available', image_id: image.id, name: image.name });
   }
 
   /** Notice to each spot instance whose pool isn't there (C2). */
@@ -250,9 +241,12 @@ export class Cloud {
 
   #keepInstances(instances: readonly Instance[], kind: InstanceEventKind): void {
     if (instances.length === 0) return;
+    const kept = instances.map((instance) =>
+      instance.state === 'terminated' ? this.storage.atEnd(instance) : { instance, puts: [] },
+    );
     this.books.commit(
       this.#time,
-      instances.map((instance) => ['instance', instance.id, instance]),
+      kept.flatMap(({ instance, puts }): BooksPut[] => [['instance', instance.id, instance], ...puts]),
     );
     for (const instance of instances) {
       this.events.append(instanceEvent(kind, instance, this.clock));

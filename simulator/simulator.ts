@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { Books } from './books/books';
+import { FORMAT } from './books/entities';
 import type { Identity } from './books/entities';
 import { CloudClock } from './clock';
 import { Cloud } from './cloud';
@@ -211,6 +212,7 @@ function agreeOnIdentity(books: Books, market: Market, options: Options): Identi
   const kept = books.get('identity', 'cloud');
   if (!kept) {
     return {
+      format: FORMAT,
       market: market.name,
       speed: options.speed,
       accountId: options.accountId,
@@ -219,6 +221,7 @@ function agreeOnIdentity(books: Books, market: Market, options: Options): Identi
     };
   }
   const differences = [
+    kept.format === FORMAT ? [] : ['another release of the simulator wrote it'],
     kept.market === market.name ? [] : [`it is of ${kept.market}, the flags ask for ${market.name}`],
     kept.speed === options.speed ? [] : [`its speed is ${kept.speed}, the flags ask for ${options.speed}`],
     kept.accountId === options.accountId

@@ -8,11 +8,15 @@ import type { Shelf, Shelves } from './entities';
 import { Journal } from './journal';
 import type { Line, Put } from './journal';
 
-type AnyPut = { [S in Shelf]: readonly [shelf: S, id: string, value: Shelves[S] | null] }[Shelf];
+/** One change: a shelf, an id, and the new value, or null to remove. */
+export type BooksPut = { [S in Shelf]: readonly [shelf: S, id: string, value: Shelves[S] | null] }[Shelf];
 
 const SHELVES: readonly Shelf[] = [
   'instance',
   'image',
+  'volume',
+  'snapshot',
+  'spotRequest',
   'token',
   'pool',
   'machine',
@@ -25,6 +29,9 @@ export class Books {
   readonly #shelves: { readonly [S in Shelf]: Map<string, Shelves[S]> } = {
     instance: new Map(),
     image: new Map(),
+    volume: new Map(),
+    snapshot: new Map(),
+    spotRequest: new Map(),
     token: new Map(),
     pool: new Map(),
     machine: new Map(),
@@ -65,7 +72,7 @@ export class Books {
   }
 
   /** One transaction: all of it or, after a kill, none. A null value removes. */
-  commit(at: number, puts: readonly AnyPut[]): void {
+  commit(at: number, puts: readonly BooksPut[]): void {
     for (const [shelf, id, value] of puts) this.#place(shelf, id, value);
     this.#write({ at, puts: puts as readonly Put[] }, true);
   }

@@ -2,17 +2,18 @@
 import type { Anchor } from '../clock';
 
 export type PurchaseOption = 'spot' | 'ondemand';
-export type InstanceState = 'pending' | 'running' | 'shutting-down' | 'terminated';
+export type InstanceState = 'pending' | 'running' | 'stopping' | 'stopped' | 'shutting-down' | 'terminated';
+export type InterruptionBehavior = 'terminate' | 'stop' | 'hibernate';
 export type Tags = Readonly<Record<string, string>>;
 
 export interface Notice {
-  readonly action: 'terminate';
+  readonly action: InterruptionBehavior;
   readonly givenAt: number;
-  /** When EC2 takes the instance. */
+  /** When EC2 takes the instance; for `hibernate` at once. */
   readonly deadline: number;
 }
 
-/** Why an instance ended, as EC2 words it. */
+/** Why an instance stopped or ended, as EC2 words it. */
 export interface EndReason {
   readonly code: string;
   readonly message: string;
@@ -41,10 +42,46 @@ export interface Instance {
   readonly runsAt: number;
   readonly notice: Notice | null;
   readonly rebalanceAt: number | null;
+  /** When Describe calls begin to show it: EC2 is eventually consistent. */
+  readonly visibleAt: number;
+  readonly disableApiTermination: boolean;
+  readonly disableApiStop: boolean;
+  /** HibernationOptions.Configured of the launch. */
+  readonly hibernationConfigured: boolean;
+  /** What a shutdown from inside does. */
+  readonly shutdownBehavior: 'stop' | 'terminate';
+  /** Of spot instances. */
+  readonly interruptionBehavior: InterruptionBehavior;
+  /** InstanceMetadataTags=enabled: tags are shown by the metadata service. */
+  readonly metadataTags: boolean;
+  /** Name of the instance profile, whose role has the same name. */
+  readonly instanceProfile: string | null;
+  readonly devices: readonly Device[];
+  /** How it was stopped, or is being stopped; null while it runs. */
+  readonly stoppedBy: 'stop' | 'hibernate' | null;
+  /** Wall moment (cloud second) of the deadline of the last notice that it survived, which metadata goes on showing. */
+  readonly lastTerminationTime: number | null;
   readonly endReason: EndReason | null;
   readonly endedAt: number | null;
-  /** When `shutting-down` becomes `terminated`. */
+  /** When `stopping` becomes `stopped`, or `shutting-down` becomes `terminated`. */
   readonly terminatesAt: number | null;
+}
+
+/** A volume in an instance's block device mapping. */
+export interface Device {
+  readonly name: string;
+  readonly volumeId: string;
+  readonly deleteOnTermination: boolean;
+  readonly attachedAt: number;
+}
+
+/** A disk of an image: what a launch makes a volume of. */
+export interface ImageDisk {
+  readonly device: string;
+  /** Null for an empty disk. */
+  readonly snapshotId: string | null;
+  readonly sizeGib: number;
+  readonly deleteOnTermination: boolean;
 }
 
 export interface Image {
@@ -57,9 +94,72 @@ export interface Image {
   readonly tags: Tags;
   readonly createdAt: number;
   readonly availableAt: number;
+  /** A disabled image launches nothing and is shown only to who asks for disabled ones. */
+  readonly disabled: boolean;
+  readonly disks: readonly ImageDisk[];
 }
 
-/** What one use of a client token did. */
+export interface Volume {
+  readonly id: string;
+  readonly region: string;
+  readonly zone: string;
+  readonly sizeGib: number;
+  readonly type: string;
+  readonly snapshotId: string | null;
+  readonly tags: Tags;
+  readonly createdAt: number;
+  /** When `creating` becomes `available`. */
+  readonly availableAt: number;
+  /** Null when no instance has it. */
+  readonly attachment: VolumeAttachment | null;
+  /** When `deleting` becomes forgotten; null when it isn't being deleted. */
+  readonly goneAt: number | null;
+}
+
+export interface VolumeAttachment {
+  readonly instanceId: string;
+  readonly device: string;
+  readonly deleteOnTermination: boolean;
+  readonly attachedAt: number;
+  /** When `attaching` becomes `attached`. */
+  readonly settledAt: number;
+  /** When `detaching` has ended; null when it isn't being detached. */
+  readonly detachedAt: number | null;
+}
+
+export interface Snapshot {
+  readonly id: string;
+  readonly region: string;
+  readonly volumeId: string;
+  readonly sizeGib: number;
+  readonly description: string;
+  readonly tags: Tags;
+  readonly startedAt: number;
+  /** When `pending` becomes `completed`. */
+  readonly completedAt: number;
+}
+
+export type SpotRequestState = 'open' | 'active' | 'closed' | 'cancelled' | 'disabled' | 'failed';
+
+export interface SpotRequest {
+  readonly id: string;
+  readonly region: string;
+  readonly type: 'one-time' | 'persistent';
+  readonly interruptionBehavior: InterruptionBehavior;
+  /** Text as it was given, in US dollars an hour; null for the on-demand price. */
+  readonly maxPrice: string | null;
+  readonly createdAt: number;
+  /** Null: until cancelled. */
+  readonly validUntil: number | null;
+  readonly state: SpotRequestState;
+  readonly status: { readonly code: string; readonly message: string; readonly at: number };
+  readonly instanceId: string | null;
+  readonly tags: Tags;
+  /** What a persistent request launches again: an instance's record but for what is new with each. */
+  readonly template: Instance;
+}
+
+/** What one use of a client token did: the ids it made (instances, volumes, or a fleet and its instances). */
 export interface TokenUse {
   readonly fingerprint: string;
   readonly instanceIds: readonly string[];
@@ -77,8 +177,12 @@ export interface Machine {
   readonly agentFinished: boolean;
 }
 
+export const FORMAT = 2;
+
 /** What a state folder is bound to, and what the last run left. */
 export interface Identity {
+  /** Of the entities' shapes: another one can't be read. */
+  readonly format: number;
   readonly market: string;
   readonly speed: number;
   readonly accountId: string;
@@ -96,6 +200,9 @@ export interface Ports {
 export interface Shelves {
   instance: Instance;
   image: Image;
+  volume: Volume;
+  snapshot: Snapshot;
+  spotRequest: SpotRequest;
   token: TokenUse;
   pool: PoolOverride;
   machine: Machine;

@@ -58,6 +58,8 @@ export const createImage: Ec2Action = {
       tags,
       createdAt: now,
       availableAt: now + cloud.draw('image'),
+      disabled: false,
+      disks: cloud.storage.disksOf(instance),
     };
     cloud.files.capture(instanceId, image.id);
     cloud.addImage(image);

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Cloud } from '../cloud';
 import type { Image } from '../books/entities';
+import { ROOT_DEVICE, USUAL_ROOT_GIB } from '../storage/disks';
 import { Ec2Error, notFound } from './errors';
 
 /** The public images' owner: Amazon's own account. */
@@ -21,6 +22,8 @@ export function baseImage(region: string): Image {
     tags: {},
     createdAt: 0,
     availableAt: 0,
+    disabled: false,
+    disks: [{ device: ROOT_DEVICE, snapshotId: null, sizeGib: USUAL_ROOT_GIB, deleteOnTermination: true }],
   };
 }
 

@@ -10,6 +10,8 @@ const STATE_CODES: Readonly<Record<InstanceState, number>> = {
   running: 16,
   'shutting-down': 32,
   terminated: 48,
+  stopping: 64,
+  stopped: 80,
 };
 
 export function stateXml(state: InstanceState): XmlElements {

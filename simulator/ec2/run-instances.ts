@@ -78,7 +78,7 @@ export const runInstances: Ec2Action = {
     const pool = choosePool(request, wanted);
     refuseDryRun(parameters);
     const reservationId = newId('r');
-    const instances = Array.from({ length: wanted.max }, (_, launchIndex) =>
+    const drafts = Array.from({ length: wanted.max }, (_, launchIndex) =>
       newInstance({
         region,
         zone: pool.zone,
@@ -96,8 +96,8 @@ export const runInstances: Ec2Action = {
       }),
     );
     const key = clientToken === null ? null : tokenKey(clientToken, region, zone);
-    cloud.launch(instances, key === null ? null : { key, fingerprint });
-    return reservationXml(request, instances);
+    const launched = cloud.launch(drafts, image, key === null ? null : { key, fingerprint });
+    return reservationXml(request, launched);
   },
 };
 

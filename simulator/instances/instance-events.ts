@@ -6,6 +6,8 @@ import type { Entry } from '../control/event-log';
 export type InstanceEventKind =
   | 'instance-launched'
   | 'instance-running'
+  | 'instance-stopping'
+  | 'instance-stopped'
   | 'instance-ended'
   | 'instance-terminated'
   | 'interruption-notice'
@@ -15,6 +17,8 @@ export type InstanceEventKind =
 export const EVENT_OF_STATE = {
   pending: 'instance-launched',
   running: 'instance-running',
+  stopping: 'instance-stopping',
+  stopped: 'instance-stopped',
   'shutting-down': 'instance-ended',
   terminated: 'instance-terminated',
 } as const satisfies Record<Instance['state'], InstanceEventKind>;

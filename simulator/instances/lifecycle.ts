@@ -37,8 +37,11 @@ export function nextChange(instance: Instance): number {
       return Math.min(instance.runsAt, taken);
     case 'running':
       return taken;
+    case 'stopping':
     case 'shutting-down':
       return instance.terminatesAt ?? 0;
+    case 'stopped':
+      return Infinity;
     case 'terminated':
       return (instance.terminatesAt ?? 0) + VISIBLE_AFTER_END_SECONDS;
   }
@@ -58,6 +61,10 @@ export function nextState(instance: Instance, now: number, shutdownSeconds: () =
         return end(instance, now, SPOT_TAKEN, shutdownSeconds());
       }
       return { ...instance, state: 'running' };
+    case 'stopping':
+      return { ...instance, state: 'stopped' };
+    case 'stopped':
+      return instance;
     case 'shutting-down':
       return { ...instance, state: 'terminated' };
     case 'terminated':

@@ -102,6 +102,8 @@ export class Machines {
         await this.#openMetadata(instance);
         this.#startAgent(instance);
         return;
+      case 'stopping':
+      case 'stopped':
       case 'shutting-down':
       case 'terminated':
         await this.#dismantle(instanceId);
