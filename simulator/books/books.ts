@@ -23,6 +23,15 @@ const SHELVES: readonly Shelf[] = [
   'identity',
   'ports',
   'anchors',
+  'role',
+  'permission',
+  'bucket',
+  'throttling',
+  'delay',
+  'fault',
+  'metadataFault',
+  'tokenEpoch',
+  'signingKey',
 ];
 
 export class Books {
@@ -38,6 +47,15 @@ export class Books {
     identity: new Map(),
     ports: new Map(),
     anchors: new Map(),
+    role: new Map(),
+    permission: new Map(),
+    bucket: new Map(),
+    throttling: new Map(),
+    delay: new Map(),
+    fault: new Map(),
+    metadataFault: new Map(),
+    tokenEpoch: new Map(),
+    signingKey: new Map(),
   };
   #journal: Journal | null = null;
   #position = 0;

@@ -1,5 +1,6 @@
 /** What the cloud's books hold, as plain JSON. Every moment is a cloud second (clock.ts). Entities are replaced, not changed. */
 import type { Anchor } from '../clock';
+import type { BucketSize, Delay, Fault, MetadataFault, PermissionRule, Role, SigningKey } from './settings';
 
 export type PurchaseOption = 'spot' | 'ondemand';
 export type InstanceState = 'pending' | 'running' | 'stopping' | 'stopped' | 'shutting-down' | 'terminated';
@@ -209,5 +210,20 @@ export interface Shelves {
   identity: Identity;
   ports: Ports;
   anchors: readonly Anchor[];
+  /** By ARN. */
+  role: Role;
+  /** By principal and action. */
+  permission: PermissionRule;
+  /** By kind and action: `request ec2:RunInstances`. */
+  bucket: BucketSize;
+  /** `documented`: whether EC2's documented limits hold. */
+  throttling: boolean;
+  /** By service and action. */
+  delay: Delay;
+  fault: Fault;
+  metadataFault: MetadataFault;
+  /** How often an instance's session tokens were made invalid. */
+  tokenEpoch: number;
+  signingKey: SigningKey;
 }
 export type Shelf = keyof Shelves;
