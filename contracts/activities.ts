@@ -23,6 +23,10 @@ export interface AgentPublication {
   primary: InstanceFacts | null;
   noPrimaryReason: string | null;
   keepAliveUntil: string | null;
+  /** A person asked that no policy stops or deletes the agent's machine. */
+  protected: boolean;
+  /** Set while the primary is warned that it will be hibernated. */
+  hibernation: { dueAt: string; reason: string } | null;
   activeSwitch: string | null;
   policy: AgentPolicy;
   standings: { instanceId: string; role: InstanceRole; incarnation: number }[];

@@ -228,11 +228,23 @@ const durationSchema = z
   .max(30 * 24 * 3600)
   .optional();
 
-/** A client's own settings; what is left out stays at the shipped default. Seconds each. */
+const policyModeSchema = z.enum(['act', 'report', 'off']).optional();
+
+/** A client's own settings; what is left out stays at the shipped default. */
 export const clientPolicySchema = z.object({
   heartbeatIntervalSeconds: durationSchema,
   terminateWaitSeconds: durationSchema,
   orphanAfterSeconds: durationSchema,
+  hibernateAfterSilenceSeconds: durationSchema,
+  forceStopAfterSilenceSeconds: durationSchema,
+  deleteAfterOrphanedSeconds: durationSchema,
+  idleGpuThresholdPercent: z.number().min(0).max(100).optional(),
+  idleWarningSeconds: durationSchema,
+  idleHibernateSeconds: durationSchema,
+  minimumUptimeSeconds: durationSchema,
+  silencePolicy: policyModeSchema,
+  idlePolicy: policyModeSchema,
+  deletePolicy: policyModeSchema,
   candidateDeadlineSeconds: durationSchema,
   switchDeadlineSeconds: durationSchema,
   retrySeconds: durationSchema,

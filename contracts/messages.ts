@@ -30,13 +30,34 @@ export const updateNames = { register: 'register', requestSwitch: 'requestSwitch
 
 export const queryNames = { agentState: 'agentState', switchState: 'switchState' } as const;
 
+/** `act` does it, `report` is the dry run that only says what it would do, `off` does nothing. */
+export type PolicyMode = 'act' | 'report' | 'off';
+
 /** A client's and an agent's settings, as far as the workflows need them. */
 export interface AgentPolicy {
   heartbeatIntervalSeconds: number;
   /** How long a zombie is kept before it is terminated. */
   terminateWaitSeconds: number;
-  /** Silence, counted from the end of the lease, after which an agent is called orphaned. */
+  /** Silence, counted from the last heartbeat as all silence is, after which an agent is called orphaned. */
   orphanAfterSeconds: number;
+  /** Silence after which the machine is hibernated. */
+  hibernateAfterSilenceSeconds: number;
+  /** Silence after which a machine that still runs is stopped by force. */
+  forceStopAfterSilenceSeconds: number;
+  /** How long an agent is orphaned until it is deleted, after a snapshot of its volumes. */
+  deleteAfterOrphanedSeconds: number;
+  /** Below this in every sample the busiest GPU counts as idle; percent. */
+  idleGpuThresholdPercent: number;
+  /** Idleness after which the agent is warned. */
+  idleWarningSeconds: number;
+  /** Idleness after which the machine is hibernated. */
+  idleHibernateSeconds: number;
+  /** An instance younger than this isn't hibernated for idleness. */
+  minimumUptimeSeconds: number;
+  /** Whether silence, idleness and forgotten orphans end in action. */
+  silencePolicy: PolicyMode;
+  idlePolicy: PolicyMode;
+  deletePolicy: PolicyMode;
   /** How long a launched instance may take until its agent has registered and shown health. */
   candidateDeadlineSeconds: number;
   /** How long a whole switch may take. */
@@ -91,6 +112,10 @@ export interface HeartbeatNews {
   health: Health;
   mode: PurchaseOption | null;
   zone: string | null;
+  /** Of the busiest GPU; null is unknown. */
+  gpuUtilizationPercent?: number | null;
+  /** Since when every sample was idle without a gap, once that is longer than the warning window; else null. */
+  idleSince?: string | null;
   receivedAt: string;
 }
 
@@ -98,6 +123,8 @@ export interface HeartbeatLost {
   instanceId: string;
   revision: number;
   lastHeartbeatAt: string;
+  /** Over half of the client's agents fell silent in the same sweep: that is hardly theirs. */
+  massSilence?: boolean;
 }
 
 export interface GoneOffline {

@@ -42,6 +42,7 @@ async function writeAgent(db: Db, publication: AgentPublication): Promise<boolea
     account_id: primary?.accountId ?? null,
     terminate_wait_seconds: Math.ceil(publication.policy.terminateWaitSeconds),
     keep_alive_until: publication.keepAliveUntil,
+    protected: publication.protected,
     active_switch: publication.activeSwitch,
     revision: publication.revision,
   };
@@ -65,7 +66,8 @@ async function writeAgent(db: Db, publication: AgentPublication): Promise<boolea
 }
 
 async function writeStandings(db: Db, publication: AgentPublication): Promise<void> {
-  const { clientId, agentId, incarnation, policy, revision } = publication;
+  const { clientId, agentId, incarnation, policy, revision, hibernation } = publication;
+  const watchesIdleness = policy.idlePolicy !== 'off' && !publication.protected;
   if (publication.standings.length === 0) return;
   await db
     .insertInto('instance_standing')
@@ -78,6 +80,10 @@ async function writeStandings(db: Db, publication: AgentPublication): Promise<vo
         incarnation: standing.incarnation,
         current_incarnation: incarnation,
         heartbeat_interval_seconds: policy.heartbeatIntervalSeconds,
+        idle_threshold_percent: watchesIdleness ? policy.idleGpuThresholdPercent : null,
+        idle_warning_seconds: watchesIdleness ? policy.idleWarningSeconds : null,
+        hibernation_due_at: standing.role === 'primary' ? (hibernation?.dueAt ?? null) : null,
+        hibernation_reason: standing.role === 'primary' ? (hibernation?.reason ?? null) : null,
         revision,
       })),
     )
@@ -87,6 +93,10 @@ async function writeStandings(db: Db, publication: AgentPublication): Promise<vo
         incarnation: eb.ref('excluded.incarnation'),
         current_incarnation: eb.ref('excluded.current_incarnation'),
         heartbeat_interval_seconds: eb.ref('excluded.heartbeat_interval_seconds'),
+        idle_threshold_percent: eb.ref('excluded.idle_threshold_percent'),
+        idle_warning_seconds: eb.ref('excluded.idle_warning_seconds'),
+        hibernation_due_at: eb.ref('excluded.hibernation_due_at'),
+        hibernation_reason: eb.ref('excluded.hibernation_reason'),
         revision: eb.ref('excluded.revision'),
       })),
     )

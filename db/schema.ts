@@ -74,6 +74,7 @@ export interface AgentsTable {
   auto_switch_enabled: Generated<boolean>;
   terminate_wait_seconds: number;
   keep_alive_until: Timestamp | null;
+  protected: Generated<boolean>;
   active_switch: string | null;
   /** The workflow's own count of its publications; a lower one never overwrites a higher. */
   revision: BigInteger;
@@ -183,10 +184,17 @@ export interface InstanceStandingTable {
   current_incarnation: number;
   heartbeat_interval_seconds: number;
   config_revision: Generated<number>;
+  /** Null while idleness isn't watched. */
+  idle_threshold_percent: number | null;
+  idle_warning_seconds: number | null;
+  /** While a warning stands: when the machine is hibernated, and why. */
+  hibernation_due_at: Timestamp | null;
+  hibernation_reason: string | null;
   revision: BigInteger;
 }
 
 export interface LeasesTable {
+  id: GeneratedAlways<string>;
   agent_id: string;
   instance_id: string;
   client_id: string;
@@ -196,7 +204,14 @@ export interface LeasesTable {
   health: Health;
   mode: PurchaseOption | null;
   az: string | null;
+  /** Of the busiest GPU in the latest sample. */
+  gpu_utilization_percent: number | null;
+  /** Since when every sample was idle without a gap. */
+  idle_since: Timestamp | null;
+  /** Whether the workflow was told of this idleness. */
+  idle_reported: Generated<boolean>;
   heartbeats: BigInteger;
+  missed_heartbeats: WithDefault<BigInteger>;
   first_heartbeat_at: Timestamp;
   last_heartbeat_at: Timestamp;
   lease_until: Timestamp;

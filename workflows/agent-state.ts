@@ -72,6 +72,8 @@ export interface AgentState {
   retirements: Retirement[];
   policy: AgentPolicy;
   keepAliveUntilMs: number | null;
+  /** A person asked that no policy stops or deletes the machine. */
+  protected: boolean;
   silentSinceMs: number | null;
   /** Since when EC2 answers NotFound of the primary. */
   notFoundSinceMs: number | null;
@@ -125,6 +127,7 @@ export function initialState(
     retirements: [],
     policy,
     keepAliveUntilMs: null,
+    protected: false,
     silentSinceMs: null,
     notFoundSinceMs: null,
     goodbyeHeld: false,

@@ -151,6 +151,8 @@ function publicationOf(draft: Draft): AgentPublication | null {
     noPrimaryReason: state.noPrimaryReason,
     keepAliveUntil: state.keepAliveUntilMs === null ? null : new Date(state.keepAliveUntilMs).toISOString(),
     activeSwitch: state.activeSwitch?.workflowId ?? null,
+    protected: state.protected,
+    hibernation: null,
     policy: state.policy,
     standings: [
       ...(primary

@@ -52,6 +52,11 @@ const sentence = (value: unknown) => typeof value === 'string' && storable(value
 const textOrNull = (value: unknown) => value === null || text(value);
 const count = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
 const instant = (value: unknown) => typeof value === 'string' && !Number.isNaN(Date.parse(value));
+const instantOrNull = (value: unknown) => value === null || instant(value);
+const percentOrNull = (value: unknown) =>
+  value === null || (typeof value === 'number' && value >= 0 && value <= 100);
+const optional = (passes: (value: unknown) => boolean) => (value: unknown) =>
+  value === undefined || passes(value);
 const oneOf =
   (...allowed: unknown[]) =>
   (value: unknown) =>
@@ -63,12 +68,19 @@ export function checkHeartbeat(input: unknown): Checked<HeartbeatNews> {
     instanceId: text,
     revision: count,
     health: oneOf('healthy', 'unhealthy'),
+    gpuUtilizationPercent: optional(percentOrNull),
+    idleSince: optional(instantOrNull),
     receivedAt: instant,
   });
 }
 
 export function checkHeartbeatLost(input: unknown): Checked<HeartbeatLost> {
-  return checkFields(input, { instanceId: text, revision: count, lastHeartbeatAt: instant });
+  return checkFields(input, {
+    instanceId: text,
+    revision: count,
+    lastHeartbeatAt: instant,
+    massSilence: optional(oneOf(true, false)),
+  });
 }
 
 export function checkGoneOffline(input: unknown): Checked<GoneOffline> {

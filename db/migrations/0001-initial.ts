@@ -53,6 +53,7 @@ create table agents (
   auto_switch_enabled boolean not null default true,
   terminate_wait_seconds integer not null,
   keep_alive_until timestamptz,
+  protected boolean not null default false,
   active_switch text,
   revision bigint not null,
   created_at timestamptz not null default now(),
@@ -164,11 +165,18 @@ create table instance_standing (
   current_incarnation integer not null,
   heartbeat_interval_seconds real not null,
   config_revision integer not null default 1,
+  -- Null while idleness isn't watched.
+  idle_threshold_percent real,
+  idle_warning_seconds real,
+  hibernation_due_at timestamptz,
+  hibernation_reason text,
   revision bigint not null,
   primary key (agent_id, instance_id)
 );
 
 create table leases (
+  -- A short key for the samples.
+  id bigint generated always as identity unique,
   agent_id text not null,
   instance_id text not null,
   client_id text not null,
@@ -177,7 +185,12 @@ create table leases (
   health text not null,
   mode text,
   az text,
+  gpu_utilization_percent real,
+  -- Since when every sample was idle without a gap; and whether the workflow was told.
+  idle_since timestamptz,
+  idle_reported boolean not null default false,
   heartbeats bigint not null,
+  missed_heartbeats bigint not null default 0,
   first_heartbeat_at timestamptz not null,
   last_heartbeat_at timestamptz not null,
   lease_until timestamptz not null,

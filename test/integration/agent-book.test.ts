@@ -35,6 +35,8 @@ function publication(agentId: string, over: Partial<AgentPublication> = {}): Age
     noPrimaryReason: null,
     keepAliveUntil: null,
     activeSwitch: null,
+    protected: false,
+    hibernation: null,
     policy: DEFAULT_POLICY,
     standings: [{ instanceId: primary.instanceId, role: 'primary', incarnation: 1 }],
     instances: [
