@@ -1,5 +1,12 @@
 /** The activities as workflows see them: one plain JSON object in, plain JSON out. */
-import type { AgentPolicy, InstanceFacts } from './messages';
+import type {
+  AgentPolicy,
+  HibernationCause,
+  HibernationMethod,
+  HibernationView,
+  InstanceFacts,
+  ResumptionOutcome,
+} from './messages';
 import type {
   AgentStatus,
   Health,
@@ -25,8 +32,9 @@ export interface AgentPublication {
   keepAliveUntil: string | null;
   /** A person asked that no policy stops or deletes the agent's machine. */
   protected: boolean;
-  /** Set while the primary is warned that it will be hibernated. */
-  hibernation: { dueAt: string; reason: string } | null;
+  /** Set while the primary is warned that it will be hibernated for idleness. */
+  idleWarning: { dueAt: string; reason: string } | null;
+  hibernation: HibernationView | null;
   activeSwitch: string | null;
   policy: AgentPolicy;
   standings: { instanceId: string; role: InstanceRole; incarnation: number }[];
@@ -78,6 +86,20 @@ export interface BookActivities {
 export interface ChildActivities {
   /** Whether a workflow is still open, by id. */
   lookUpWorkflow(request: { workflowId: string }): Promise<{ open: boolean; status: string }>;
+}
+
+/** What the books know of an agent's silence or idleness at this moment. */
+export interface RestActivities {
+  /** Whether what a machine is to be put to rest for is still so; the last look before it. */
+  confirmCause(request: {
+    clientId: string;
+    agentId: string;
+    instanceId: string;
+    cause: HibernationCause;
+    /** How long it must have lasted. */
+    seconds: number;
+    idleGpuThresholdPercent: number;
+  }): Promise<{ still: boolean; message: string }>;
 }
 
 export interface SwitchPlanRequest {
@@ -134,6 +156,20 @@ export type TerminationResult =
   /** EC2 did not take the request; another attempt comes later. */
   | { outcome: 'failed'; message: string };
 
+export type HibernationPlan =
+  | { outcome: 'plan'; method: HibernationMethod; message: string }
+  /** It is stopped already. */
+  | { outcome: 'stopped'; message: string }
+  | { outcome: 'gone'; message: string }
+  /** Nothing can or may be done; says why. */
+  | { outcome: 'impossible'; message: string };
+
+export type StopResult =
+  | { outcome: 'requested'; message: string }
+  /** A stop switch, a cap or a protection holds it back. */
+  | { outcome: 'held'; message: string }
+  | { outcome: 'failed'; message: string };
+
 /** Activities on the queue of one AWS account and region. */
 export interface Ec2Activities {
   planSwitch(request: SwitchPlanRequest): Promise<SwitchPlan>;
@@ -152,6 +188,32 @@ export interface Ec2Activities {
   proveTerminated(address: InstanceAddress): Promise<{ message: string }>;
 }
 
+/** EC2's part in putting machines to rest and waking them up; on the same queues. */
+export interface HibernationActivities {
+  /** How this machine can be put to rest. Reads only. */
+  planHibernation(request: InstanceAddress & { cause: HibernationCause }): Promise<HibernationPlan>;
+  /** Asks EC2 to stop the machine, unless a stop switch holds that back. */
+  stopInstance(
+    request: InstanceAddress & { how: 'hibernate' | 'stop'; force: boolean; reason: string },
+  ): Promise<StopResult>;
+  /** Fails, to be retried, until EC2 itself calls the instance stopped. */
+  proveStopped(address: InstanceAddress): Promise<{ message: string }>;
+  /** Makes an image, or finds the one that an earlier attempt of the same name made. */
+  createImage(request: InstanceAddress & { name: string; reason: string }): Promise<{ imageId: string }>;
+  /** Fails, to be retried, until the image is available; for good when it failed. */
+  proveImageAvailable(request: InstanceAddress & { imageId: string }): Promise<{ message: string }>;
+  /** Begins a snapshot of each volume, or finds those of an earlier attempt of the same key. */
+  snapshotVolumes(
+    request: InstanceAddress & { key: string; reason: string },
+  ): Promise<{ snapshotIds: string[] }>;
+  /** Fails, to be retried, until all are completed; for good when one failed. */
+  proveSnapshotsCompleted(request: InstanceAddress & { snapshotIds: string[] }): Promise<{ message: string }>;
+  startInstance(request: InstanceAddress & { reason: string }): Promise<{
+    outcome: ResumptionOutcome;
+    message: string;
+  }>;
+}
+
 /** Types of the failures that activities throw, named by what happens next. */
 export const failureTypes = {
   /** AWS refuses for want of permission: a person must act, no retry helps. */
@@ -164,10 +226,14 @@ export const failureTypes = {
   throttled: 'Throttled',
   /** EC2 does not call the instance terminated yet. */
   notTerminatedYet: 'NotTerminatedYet',
+  /** EC2 does not call it stopped, available or completed yet. */
+  notDoneYet: 'NotDoneYet',
   /** To updates: another switch of the agent runs; its number and workflow id are in the details. */
   switchRunning: 'SwitchRunning',
   /** To updates: there is no primary to move. */
   noPrimary: 'NoPrimary',
+  /** To updates: the agent's state doesn't allow it. */
+  notNow: 'NotNow',
   /** To updates: the request is not of the right form. */
   invalidRequest: 'InvalidRequest',
 } as const;

@@ -8,6 +8,14 @@ export function switchWorkflowId(agentId: string, switchNumber: number): string 
   return `switch:${agentId}:${switchNumber}`;
 }
 
+export function hibernationWorkflowId(agentId: string, number: number): string {
+  return `hibernate:${agentId}:${number}`;
+}
+
+export function resumptionWorkflowId(agentId: string, number: number): string {
+  return `resume:${agentId}:${number}`;
+}
+
 /** EC2's ids are unique by themselves; anyone else's are only unique in their client. */
 export function retirementWorkflowId(clientId: string, instanceId: string): string {
   return isEc2InstanceId(instanceId) ? `retire:${instanceId}` : `retire:${clientId}:${instanceId}`;

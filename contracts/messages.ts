@@ -9,6 +9,8 @@ export const workflowTypes = {
   agent: 'agentWorkflow',
   switch: 'switchWorkflow',
   retirement: 'retirementWorkflow',
+  hibernation: 'hibernationWorkflow',
+  resumption: 'resumptionWorkflow',
 } as const;
 
 export const signalNames = {
@@ -26,9 +28,20 @@ export const signalNames = {
   keep: 'keep',
 } as const;
 
-export const updateNames = { register: 'register', requestSwitch: 'requestSwitch' } as const;
+export const updateNames = {
+  register: 'register',
+  requestSwitch: 'requestSwitch',
+  hibernate: 'hibernate',
+  resume: 'resume',
+  delete: 'delete',
+  setProtected: 'setProtected',
+} as const;
 
-export const queryNames = { agentState: 'agentState', switchState: 'switchState' } as const;
+export const queryNames = {
+  agentState: 'agentState',
+  switchState: 'switchState',
+  hibernationState: 'hibernationState',
+} as const;
 
 /** `act` does it, `report` is the dry run that only says what it would do, `off` does nothing. */
 export type PolicyMode = 'act' | 'report' | 'off';
@@ -170,10 +183,100 @@ export type ChildReport =
   | { kind: 'cutOverRequested'; switchNumber: number; instanceId: string }
   | { kind: 'needsOperator'; message: string; instanceId: string | null }
   | { kind: 'switchEnded'; switchNumber: number; outcome: SwitchOutcome; message: string }
-  | { kind: 'retirementEnded'; instanceId: string; outcome: RetirementOutcome };
+  | { kind: 'retirementEnded'; instanceId: string; outcome: RetirementOutcome }
+  | ({ kind: 'hibernationEnded'; number: number } & HibernationResult)
+  | { kind: 'resumptionEnded'; number: number; outcome: ResumptionOutcome; message: string };
 
 export type SwitchOutcome = 'completed' | 'failed' | 'cancelled';
 export type RetirementOutcome = 'terminated' | 'kept' | 'refused';
+
+/** Why a machine is put to rest. `forgotten` is the end of a long orphaned agent. */
+export type HibernationCause = 'idle' | 'silence' | 'person' | 'forgotten';
+
+/**
+ * How: `hibernate` and `stop` keep the machine, `image` makes one of a machine that can't be stopped and ends it,
+ * `snapshots` saves its volumes before its end.
+ */
+export type HibernationMethod = 'hibernate' | 'stop' | 'image' | 'snapshots';
+
+export interface HibernationInput {
+  clientId: string;
+  agentId: string;
+  logicalAgentId: string;
+  /** Counts the agent's hibernations and resumptions. */
+  number: number;
+  instance: InstanceFacts;
+  cause: HibernationCause;
+  /** Stop without waiting for the operating system. */
+  force: boolean;
+  reason: string;
+  policy: AgentPolicy;
+}
+
+export interface HibernationResult {
+  /**
+   * `done`: stopped, or image or snapshots are there and the machine can go; `gone`: EC2 had ended it already;
+   * `cancelled`: what it was for is no longer so; `held`: a stop switch or a cap holds it back; `failed`.
+   */
+  outcome: 'done' | 'gone' | 'cancelled' | 'held' | 'failed';
+  method: HibernationMethod | null;
+  imageId: string | null;
+  snapshotIds: string[];
+  message: string;
+}
+
+/** Reply to the query `hibernationState`. */
+export interface HibernationStateView {
+  phase: 'confirming' | 'planning' | 'saving' | 'stopping' | 'ended';
+  method: HibernationMethod | null;
+  message: string;
+}
+
+export interface ResumptionInput {
+  clientId: string;
+  agentId: string;
+  logicalAgentId: string;
+  number: number;
+  instance: InstanceFacts;
+  reason: string;
+}
+
+/** `started`: EC2 starts it, its agent is yet to be heard; `gone`: there is nothing left to start. */
+export type ResumptionOutcome = 'started' | 'gone' | 'failed';
+
+export interface HibernateRequest {
+  requestedBy: string;
+}
+
+export interface HibernateAccepted {
+  number: number;
+  workflowId: string;
+}
+
+export interface ResumeRequest {
+  requestedBy: string;
+}
+
+/** A stopped machine is started; one that was imaged is launched anew by a switch. */
+export interface ResumeAccepted {
+  workflowId: string;
+}
+
+export interface DeleteRequest {
+  requestedBy: string;
+  /** What becomes of the primary's machine: left to its owner, or retired. */
+  instances: 'keep' | 'retire';
+}
+
+export interface DeleteAccepted {
+  /** Of the machine that is to be retired, or null. */
+  retirementWorkflowId: string | null;
+}
+
+export interface SetProtectedRequest {
+  protected: boolean;
+  requestedBy: string;
+}
 
 export interface SwitchRequest {
   priority: SwitchPriority;
@@ -203,6 +306,8 @@ export interface SwitchInput {
   priority: SwitchPriority;
   targetMode: PurchaseOption | null;
   targetPool: Pool | null;
+  /** What to launch from; null leaves it to the plan. */
+  imageId: string | null;
   policy: AgentPolicy;
 }
 
@@ -248,10 +353,22 @@ export interface RetirementInput {
   accountId: string;
   region: string;
   retrySeconds: number;
-  reason: 'superseded' | 'abandoned_launch';
+  reason: 'superseded' | 'abandoned_launch' | 'hibernated' | 'forgotten' | 'deleted';
   /** When the instance became a zombie; the wait counts from here. */
   markedAt: string;
   waitSeconds: number;
+}
+
+export interface HibernationView {
+  phase: 'hibernating' | 'hibernated' | 'resuming';
+  cause: HibernationCause;
+  method: HibernationMethod | null;
+  imageId: string | null;
+  instanceId: string;
+  since: string;
+  workflowId: string;
+  /** What was done, and what is kept or lost. */
+  message: string;
 }
 
 /** Reply to the query `agentState`. */
@@ -269,6 +386,10 @@ export interface AgentStateView {
   activeSwitch: { switchNumber: number; workflowId: string; priority: SwitchPriority; reason: string } | null;
   retirements: { instanceId: string; workflowId: string }[];
   keepAliveUntil: string | null;
+  protected: boolean;
+  /** While it is warned of its hibernation for idleness. */
+  idleWarning: { dueAt: string; reason: string } | null;
+  hibernation: HibernationView | null;
   lastHeartbeatAt: string | null;
   heartbeatsSeen: number;
   policy: AgentPolicy;

@@ -43,6 +43,8 @@ async function writeAgent(db: Db, publication: AgentPublication): Promise<boolea
     terminate_wait_seconds: Math.ceil(publication.policy.terminateWaitSeconds),
     keep_alive_until: publication.keepAliveUntil,
     protected: publication.protected,
+    hibernation: publication.hibernation && JSON.stringify(publication.hibernation),
+    deleted_at: publication.status === 'deleted' ? sql<Date>`now()` : null,
     active_switch: publication.activeSwitch,
     revision: publication.revision,
   };
@@ -57,7 +59,11 @@ async function writeAgent(db: Db, publication: AgentPublication): Promise<boolea
     .onConflict((conflict) =>
       conflict
         .column('id')
-        .doUpdateSet({ ...row, updated_at: sql`now()` })
+        .doUpdateSet({
+          ...row,
+          deleted_at: sql`coalesce(agents.deleted_at, excluded.deleted_at)`,
+          updated_at: sql`now()`,
+        })
         .whereRef('agents.revision', '<', sql.ref('excluded.revision')),
     )
     .returning('id')
@@ -66,7 +72,7 @@ async function writeAgent(db: Db, publication: AgentPublication): Promise<boolea
 }
 
 async function writeStandings(db: Db, publication: AgentPublication): Promise<void> {
-  const { clientId, agentId, incarnation, policy, revision, hibernation } = publication;
+  const { clientId, agentId, incarnation, policy, revision, idleWarning } = publication;
   const watchesIdleness = policy.idlePolicy !== 'off' && !publication.protected;
   if (publication.standings.length === 0) return;
   await db
@@ -82,8 +88,8 @@ async function writeStandings(db: Db, publication: AgentPublication): Promise<vo
         heartbeat_interval_seconds: policy.heartbeatIntervalSeconds,
         idle_threshold_percent: watchesIdleness ? policy.idleGpuThresholdPercent : null,
         idle_warning_seconds: watchesIdleness ? policy.idleWarningSeconds : null,
-        hibernation_due_at: standing.role === 'primary' ? (hibernation?.dueAt ?? null) : null,
-        hibernation_reason: standing.role === 'primary' ? (hibernation?.reason ?? null) : null,
+        hibernation_due_at: standing.role === 'primary' ? (idleWarning?.dueAt ?? null) : null,
+        hibernation_reason: standing.role === 'primary' ? (idleWarning?.reason ?? null) : null,
         revision,
       })),
     )

@@ -75,6 +75,8 @@ export interface AgentsTable {
   terminate_wait_seconds: number;
   keep_alive_until: Timestamp | null;
   protected: Generated<boolean>;
+  /** A HibernationView, while the agent is, or is being, put to rest. */
+  hibernation: JSONColumnType<Record<string, unknown>, string | null, string | null> | null;
   active_switch: string | null;
   /** The workflow's own count of its publications; a lower one never overwrites a higher. */
   revision: BigInteger;

@@ -7,7 +7,13 @@ import {
   proxyLocalActivities,
   TimeoutFailure,
 } from '@temporalio/workflow';
-import type { BookActivities, ChildActivities, Ec2Activities } from '../contracts/activities';
+import type {
+  BookActivities,
+  ChildActivities,
+  Ec2Activities,
+  HibernationActivities,
+  RestActivities,
+} from '../contracts/activities';
 import { failureTypes } from '../contracts/activities';
 import { ec2TaskQueue } from '../contracts/ids';
 
@@ -20,6 +26,11 @@ export const books = proxyLocalActivities<BookActivities>({
 
 export const children = proxyActivities<ChildActivities>({
   startToCloseTimeout: '10 s',
+  retry: { initialInterval: '1 s', maximumInterval: '30 s' },
+});
+
+export const rest = proxyActivities<RestActivities>({
+  startToCloseTimeout: '30 s',
   retry: { initialInterval: '1 s', maximumInterval: '30 s' },
 });
 
@@ -44,8 +55,8 @@ export function ec2Activities(
   accountId: string,
   region: string,
   overrides: ActivityOptions = {},
-): Ec2Activities {
-  return proxyActivities<Ec2Activities>({
+): Ec2Activities & HibernationActivities {
+  return proxyActivities<Ec2Activities & HibernationActivities>({
     taskQueue: ec2TaskQueue(accountId, region),
     scheduleToStartTimeout: '2 min',
     startToCloseTimeout: '1 min',
@@ -57,7 +68,7 @@ export function ec2Activities(
 }
 
 /** Whether a step failed only because no worker of its account took it. */
-export function noWorkerTookIt(error: unknown): error is ActivityFailure {
+export function noWorkerTookIt(error: unknown): boolean {
   return (
     error instanceof ActivityFailure &&
     error.cause instanceof TimeoutFailure &&

@@ -2,11 +2,16 @@
 import type { CutOverResult } from '../contracts/activities';
 import type { ChildReport, InstanceFacts, RetirementOutcome } from '../contracts/messages';
 import { signalNames } from '../contracts/messages';
+import { hibernationEnded, hibernationLookedUp, resumptionEnded } from './agent-hibernation';
 import { type AgentState, type Draft, installPrimary, isSuperseded } from './agent-state';
 
 export function childReport(draft: Draft, report: ChildReport): void {
   const { state } = draft;
   if (report.kind === 'retirementEnded') return retirementEnded(draft, report.instanceId, report.outcome);
+  if (report.kind === 'hibernationEnded') return hibernationEnded(draft, report.number, report);
+  if (report.kind === 'resumptionEnded') {
+    return resumptionEnded(draft, report.number, report.outcome, report.message);
+  }
   if (report.kind === 'needsOperator') {
     const { message, instanceId } = report;
     return draft.record({ eventType: 'needs_operator', severity: 'critical', instanceId, message });
@@ -86,6 +91,9 @@ function cutOverRequested(draft: Draft, instanceId: string): void {
   const { candidate, activeSwitch } = state;
   if (!activeSwitch) return;
   const noticed = state.notices[instanceId] !== undefined;
+  if (state.status === 'deleted') {
+    return answerCutOver(draft, { committed: false, reason: 'the agent is deleted' }, instanceId);
+  }
   if (candidate?.facts.instanceId === instanceId && candidate.healthy && !noticed) {
     return draft.effect({
       kind: 'commitCutOver',
@@ -106,7 +114,7 @@ export function cutOverCommitted(draft: Draft, candidateFacts: InstanceFacts, re
   answerCutOver(draft, result, candidateFacts.instanceId);
   if (!result.committed) return;
   const old = state.primary;
-  installPrimary(state, candidateFacts);
+  installPrimary(state, candidateFacts, draft.nowMs);
   state.candidate = null;
   state.lastHeartbeatMs = draft.nowMs;
   if (old) {
@@ -145,10 +153,11 @@ function switchEnded(draft: Draft, completed: boolean, message: string): void {
   state.activeSwitch = null;
   const { primary } = state;
   // Whoever took over may have been given notice, or be gone, before its switch had reported.
-  const endangered = primary === null || state.notices[primary.instanceId] !== undefined;
+  const deleted = state.status === 'deleted';
+  const endangered = !deleted && (primary === null || state.notices[primary.instanceId] !== undefined);
   state.recoveriesFailed = completed ? 0 : state.recoveriesFailed + 1;
   if (endangered) state.recoverAtMs = draft.nowMs + (completed ? 0 : recoveryPauseMs(state));
-  else if (state.goodbyeHeld) state.status = 'offline';
+  else if (state.goodbyeHeld) draft.becomes('goodbye');
   draft.record({
     eventType: completed ? 'switch_completed' : 'switch_failed',
     severity: completed ? 'info' : endangered ? 'critical' : 'warning',
@@ -171,6 +180,7 @@ export function childLookedUp(draft: Draft, workflowId: string, open: boolean, s
     else switchEnded(draft, false, `its workflow ended without a report (${status})`);
     return;
   }
+  if (state.hibernation?.workflowId === workflowId) return hibernationLookedUp(draft, open, status);
   const retirement = state.retirements.find((one) => one.workflowId === workflowId);
   if (!retirement) return;
   if (open) {

@@ -1,9 +1,17 @@
 /** Heartbeats, silence, goodbyes and keep-alives: how the agent's status follows what is heard of its primary. */
 import type { InstanceSighting } from '../contracts/activities';
-import type { GoneOffline, HeartbeatLost, HeartbeatNews, InstanceFacts } from '../contracts/messages';
+import type {
+  GoneOffline,
+  HeartbeatLost,
+  HeartbeatNews,
+  InstanceFacts,
+  SetProtectedRequest,
+} from '../contracts/messages';
 import { signalNames } from '../contracts/messages';
-import type { AgentStatus } from '../contracts/states';
-import { type Draft, freshPrimary, orphanDeadlineMs } from './agent-state';
+import { awake } from './agent-hibernation';
+import { idlenessHeard } from './agent-idleness';
+import { fallSilent } from './agent-silence';
+import { type Draft, FRESH_SILENCE, freshPrimary } from './agent-state';
 import { primaryIsGone } from './agent-switching';
 
 export function heartbeat(draft: Draft, news: HeartbeatNews): void {
@@ -13,10 +21,13 @@ export function heartbeat(draft: Draft, news: HeartbeatNews): void {
   if (state.primary?.instanceId !== news.instanceId) return;
   state.heartbeatsSeen += 1;
   state.lastHeartbeatMs = Date.parse(news.receivedAt);
+  if (atRest(draft, news)) return;
+  awake(draft);
   const before = state.status;
   freshPrimary(state);
+  idlenessHeard(draft, news);
   if (before !== 'online') {
-    becomes(draft, 'online');
+    draft.becomes('heard');
     draft.record({
       eventType: 'agent_online',
       severity: 'info',
@@ -28,6 +39,22 @@ export function heartbeat(draft: Draft, news: HeartbeatNews): void {
     state.health = news.health;
     draft.touch();
   }
+}
+
+/** Whether the machine is at rest, or on its way there, so that the beat makes nothing well again. */
+function atRest(draft: Draft, news: HeartbeatNews): boolean {
+  const { hibernation } = draft.state;
+  if (hibernation === null) return false;
+  // Sent before it stopped, and late.
+  if (hibernation.phase !== 'hibernating') return Date.parse(news.receivedAt) <= hibernation.sinceMs;
+  if (hibernation.cause === 'idle') idlenessHeard(draft, news);
+  if (hibernation.cause === 'silence' || hibernation.cause === 'forgotten') {
+    hibernation.before = 'online';
+    hibernation.previous = null;
+    const reason = 'its agent is heard again';
+    draft.effect({ kind: 'cancelHibernation', workflowId: hibernation.workflowId, reason });
+  }
+  return true;
 }
 
 function candidateBeat(draft: Draft, news: HeartbeatNews): void {
@@ -51,6 +78,7 @@ export function heartbeatLost(draft: Draft, lost: HeartbeatLost): void {
   const { state } = draft;
   if (!isNewer(draft, lost) || state.primary?.instanceId !== lost.instanceId) return;
   if (state.status !== 'online') return;
+  state.lost = { lastHeardMs: Date.parse(lost.lastHeartbeatAt), mass: lost.massSilence === true };
   draft.effect({ kind: 'lookUpInstance', facts: state.primary });
 }
 
@@ -73,6 +101,7 @@ export function instanceSighted(
 ): void {
   const { state, nowMs } = draft;
   if (state.primary?.instanceId !== facts.instanceId || state.status === 'offline') return;
+  if (state.hibernation !== null) return; // Its workflow asks EC2 itself.
   if (sighting === 'gone') return primaryIsGone(draft, message);
   if ((state.leaseRevisions[facts.instanceId] ?? 0) > askedRevision) return;
   state.notFoundSinceMs = sighting === 'not_found' ? (state.notFoundSinceMs ?? nowMs) : null;
@@ -83,8 +112,8 @@ export function instanceSighted(
   const askAgainSeconds = clear ? state.policy.retrySeconds : ASK_AGAIN_SECONDS;
   state.askAgainAtMs = nowMs + Math.min(askAgainSeconds, state.policy.retrySeconds) * 1000;
   if (state.status !== 'online') return;
-  becomes(draft, 'silent');
-  state.silentSinceMs = nowMs;
+  draft.becomes('leaseOver');
+  fallSilent(draft, state.lost?.lastHeardMs ?? nowMs, state.lost?.mass ?? false);
   draft.record({
     eventType: 'agent_silent',
     severity: 'info',
@@ -105,11 +134,15 @@ export function goneOffline(draft: Draft, goodbye: GoneOffline): void {
   const onlyOneEver = goodbye.instanceId === null && state.incarnation <= 1 && state.candidate === null;
   const noticed = state.primary !== null && state.notices[state.primary.instanceId] !== undefined;
   const obeyed =
-    (fromPrimary || onlyOneEver) && state.activeSwitch === null && !noticed && state.primary !== null;
+    (fromPrimary || onlyOneEver) &&
+    state.activeSwitch === null &&
+    state.hibernation === null &&
+    !noticed &&
+    state.primary !== null;
   if (obeyed && state.status === 'offline') return;
   if (obeyed) {
     freshPrimary(state);
-    becomes(draft, 'offline');
+    draft.becomes('goodbye');
   } else if (fromPrimary) {
     state.goodbyeHeld = true;
   } else if (goodbye.instanceId !== null && goodbye.instanceId === state.candidate?.facts.instanceId) {
@@ -121,7 +154,7 @@ export function goneOffline(draft: Draft, goodbye: GoneOffline): void {
     instanceId: goodbye.instanceId,
     message: obeyed
       ? `Agent ${state.logicalAgentId} was shut down cleanly.`
-      : `A goodbye from ${goodbye.instanceId ?? 'an unnamed instance'} was recorded and changes nothing: ${state.activeSwitch ? `switch ${state.activeSwitch.switchNumber} runs` : 'it is not the primary, or was given notice'}.`,
+      : `A goodbye from ${goodbye.instanceId ?? 'an unnamed instance'} was recorded and changes nothing: ${state.activeSwitch ? `switch ${state.activeSwitch.switchNumber} runs` : state.hibernation ? 'it is at rest' : 'it is not the primary, or was given notice'}.`,
   });
 }
 
@@ -132,12 +165,41 @@ export function keepAlive(draft: Draft, minutes: number): void {
   const { state } = draft;
   const until = draft.nowMs + minutes * 60_000;
   state.keepAliveUntilMs = Math.max(state.keepAliveUntilMs ?? 0, until);
-  if (state.status === 'orphaned') becomes(draft, 'silent');
+  draft.becomes('keptAlive');
+  if (state.silence) state.silence = { ...FRESH_SILENCE, orphanedAtMs: orphanedAtRest(draft) };
+  if (state.idleness) state.idleness = { ...state.idleness, warnedAtMs: null, settled: false };
+  if (state.hibernation?.phase === 'hibernating' && state.hibernation.cause !== 'person') {
+    if (state.hibernation.before === 'orphaned') state.hibernation.before = 'silent';
+    const reason = 'it is kept alive';
+    draft.effect({ kind: 'cancelHibernation', workflowId: state.hibernation.workflowId, reason });
+  }
   draft.record({
     eventType: 'keep_alive',
     severity: 'info',
     message: `Agent ${state.logicalAgentId} is kept alive until ${new Date(state.keepAliveUntilMs).toISOString()}.`,
     details: { minutes },
+  });
+}
+
+/** Hibernated for silence it stays orphaned, so that it can be forgotten; else the count begins anew. */
+function orphanedAtRest({ state }: Draft): number | null {
+  return state.status === 'hibernated' ? (state.silence?.orphanedAtMs ?? null) : null;
+}
+
+export function setProtected(draft: Draft, request: SetProtectedRequest): void {
+  const { state } = draft;
+  if (state.protected === request.protected) return;
+  state.protected = request.protected;
+  if (state.silence) state.silence.settled = false;
+  const { hibernation } = state;
+  if (request.protected && hibernation?.phase === 'hibernating' && hibernation.cause !== 'person') {
+    const reason = 'it is protected now';
+    draft.effect({ kind: 'cancelHibernation', workflowId: hibernation.workflowId, reason });
+  }
+  draft.record({
+    eventType: 'protection_changed',
+    severity: 'info',
+    message: `Agent ${state.logicalAgentId} is ${request.protected ? 'protected: no policy stops or deletes it' : 'not protected any more'}; ${request.requestedBy} asked for it.`,
   });
 }
 
@@ -147,7 +209,12 @@ export function livenessTimers(draft: Draft): void {
   if (state.keepAliveUntilMs !== null && state.keepAliveUntilMs <= nowMs) {
     const endedAtMs = state.keepAliveUntilMs;
     state.keepAliveUntilMs = null;
+    state.keepAliveEndedMs = endedAtMs;
     if (state.silentSinceMs !== null) state.silentSinceMs = Math.max(state.silentSinceMs, endedAtMs);
+    if (state.silence && state.silence.orphanedAtMs !== null) {
+      state.silence.orphanedAtMs = Math.max(state.silence.orphanedAtMs, endedAtMs);
+    }
+    if (state.idleness) state.idleness.sinceMs = Math.max(state.idleness.sinceMs, endedAtMs);
     draft.record({
       eventType: 'keep_alive_expired',
       severity: 'info',
@@ -158,20 +225,6 @@ export function livenessTimers(draft: Draft): void {
     state.askAgainAtMs = null;
     if (state.primary) draft.effect({ kind: 'lookUpInstance', facts: state.primary });
   }
-  const orphanAtMs = orphanDeadlineMs(state);
-  if (orphanAtMs === null || orphanAtMs > nowMs || state.primary === null) return;
-  becomes(draft, 'orphaned');
-  draft.record({
-    eventType: 'agent_orphaned',
-    severity: 'warning',
-    instanceId: state.primary.instanceId,
-    message: `Agent ${state.logicalAgentId} may be stuck: nothing was heard of it for ${Math.round(state.policy.orphanAfterSeconds)} s, and EC2 does not call ${state.primary.instanceId} gone.`,
-  });
-}
-
-function becomes(draft: Draft, status: AgentStatus): void {
-  draft.state.status = status;
-  draft.touch();
 }
 
 /** Upholds A6. */

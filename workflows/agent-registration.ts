@@ -8,6 +8,10 @@ const ASK_AGAIN_SECONDS = 5;
 
 export function register(draft: Draft, { facts, policy, launch }: Registration): RegistrationOutcome {
   const { state } = draft;
+  if (state.status === 'deleted') {
+    const reason = `Agent ${state.agentId} is being deleted; ask again to register as a new one.`;
+    return { result: 'wait', retryAfterSeconds: 1, reason };
+  }
   if (JSON.stringify(state.policy) !== JSON.stringify(policy)) {
     state.policy = policy;
     draft.touch();
@@ -130,7 +134,7 @@ function registerByPerson(draft: Draft, facts: InstanceFacts): RegistrationOutco
       'its agent was shut down cleanly and now runs elsewhere; terminate it yourself if it is not needed',
     );
   }
-  installPrimary(state, facts);
+  installPrimary(state, facts, draft.nowMs);
   state.recoverAtMs = null;
   state.recoveriesFailed = 0;
   draft.instances.push({

@@ -15,13 +15,18 @@
 import type { InstanceChange, SystemEvent } from '../contracts/activities';
 import type {
   AgentPolicy,
-  AgentStateView,
+  HibernationCause,
+  HibernationInput,
+  HibernationMethod,
+  HibernationView,
   InstanceFacts,
   NoticeAction,
+  ResumptionInput,
   RetirementInput,
   SwitchInput,
 } from '../contracts/messages';
 import { retirementWorkflowId } from '../contracts/ids';
+import { type BACK_TO, nextStatus, type StatusEvent } from './agent-status';
 import type { AgentStatus, Health, Pool, SwitchPriority } from '../contracts/states';
 
 export interface Candidate {
@@ -48,6 +53,53 @@ export interface Retirement {
   overdueAtMs: number;
 }
 
+/** What was done about a silence so far. */
+export interface Silence {
+  orphanedAtMs: number | null;
+  /** Fell silent together with most others of its client: nothing is stopped before the deadline after the first. */
+  mass: boolean;
+  /** No earlier attempt to stop the machine than this, after one that came to nothing. */
+  notBeforeMs: number;
+  forceAlerted: boolean;
+  /** Policy or a person keeps the machine running: that was said, and nothing more is done. */
+  settled: boolean;
+  /** No earlier attempt to delete the agent than this; null when nothing more is done. */
+  deleteNotBeforeMs: number | null;
+}
+
+export const FRESH_SILENCE: Silence = {
+  orphanedAtMs: null,
+  mass: false,
+  notBeforeMs: 0,
+  forceAlerted: false,
+  settled: false,
+  deleteNotBeforeMs: 0,
+};
+
+export interface Idleness {
+  sinceMs: number;
+  warnedAtMs: number | null;
+  /** After an attempt that came to nothing, or for a dry run that was reported: no earlier than this. */
+  notBeforeMs: number;
+  settled: boolean;
+}
+
+export interface Hibernation {
+  number: number;
+  workflowId: string;
+  phase: HibernationView['phase'];
+  cause: HibernationCause;
+  method: HibernationMethod | null;
+  imageId: string | null;
+  instanceId: string;
+  sinceMs: number;
+  overdueAtMs: number;
+  /** What to go back to if it comes to nothing. */
+  before: keyof typeof BACK_TO;
+  previous: Hibernation | null;
+  message: string;
+}
+
 export interface AgentState {
   version: 1;
   clientId: string;
@@ -72,9 +124,21 @@ export interface AgentState {
   retirements: Retirement[];
   policy: AgentPolicy;
   keepAliveUntilMs: number | null;
+  /** When the last keep-alive ended; silence and idleness count from there at the earliest. */
+  keepAliveEndedMs: number | null;
   /** A person asked that no policy stops or deletes the machine. */
   protected: boolean;
+  /** When the primary was last heard, while it is silent. */
   silentSinceMs: number | null;
+  /** What the lease sweep said last: EC2 is asked before it counts. */
+  lost: { lastHeardMs: number; mass: boolean } | null;
+  silence: Silence | null;
+  idleness: Idleness | null;
+  /** How the machine is, or is being, put to rest. */
+  hibernation: Hibernation | null;
+  hibernationCount: number;
+  /** When the primary became that. */
+  primarySinceMs: number | null;
   /** Since when EC2 answers NotFound of the primary. */
   notFoundSinceMs: number | null;
   /** The primary said goodbye while a switch or a notice kept that from counting. */
@@ -95,6 +159,9 @@ export type Effect =
   | { kind: 'startSwitch'; input: SwitchInput; workflowId: string }
   | { kind: 'signalSwitch'; workflowId: string; signal: string; payload: unknown }
   | { kind: 'startRetirement'; input: RetirementInput; workflowId: string }
+  | { kind: 'startHibernation'; input: HibernationInput; workflowId: string }
+  | { kind: 'startResumption'; input: ResumptionInput; workflowId: string }
+  | { kind: 'cancelHibernation'; workflowId: string; reason: string }
   | { kind: 'lookUpInstance'; facts: InstanceFacts }
   | { kind: 'lookUpChild'; workflowId: string }
   | {
@@ -127,8 +194,15 @@ export function initialState(
     retirements: [],
     policy,
     keepAliveUntilMs: null,
+    keepAliveEndedMs: null,
     protected: false,
     silentSinceMs: null,
+    lost: null,
+    silence: null,
+    idleness: null,
+    hibernation: null,
+    hibernationCount: 0,
+    primarySinceMs: null,
     notFoundSinceMs: null,
     goodbyeHeld: false,
     askAgainAtMs: null,
@@ -163,6 +237,11 @@ export class Draft {
     if (this.changed) return;
     this.changed = true;
     this.state.revision += 1;
+  }
+
+  becomes(event: StatusEvent): void {
+    this.state.status = nextStatus(this.state.status, event);
+    this.touch();
   }
 
   get publishes(): boolean {
@@ -238,12 +317,15 @@ function onlyKeys<T>(record: Record<string, T>, keep: (key: string) => boolean):
 }
 
 /** Another machine is the agent from now on: the one place that raises the incarnation (A1). */
-export function installPrimary(state: AgentState, facts: InstanceFacts): void {
+export function installPrimary(state: AgentState, facts: InstanceFacts, nowMs: number): void {
+  state.primarySinceMs = nowMs;
+  state.hibernation = null;
+  state.idleness = null;
   state.incarnation += 1;
   state.primary = facts;
   state.lastPrimary = facts;
   state.noPrimaryReason = null;
-  state.status = 'online';
+  state.status = nextStatus(state.status, 'newPrimary');
   state.health = 'healthy';
   freshPrimary(state);
 }
@@ -251,6 +333,7 @@ export function installPrimary(state: AgentState, facts: InstanceFacts): void {
 /** A primary is heard or new: what was held against it counts no more. */
 export function freshPrimary(state: AgentState): void {
   state.silentSinceMs = null;
+  state.silence = null;
   state.askAgainAtMs = null;
   state.notFoundSinceMs = null;
   state.goodbyeHeld = false;
@@ -258,55 +341,4 @@ export function freshPrimary(state: AgentState): void {
 
 export function isSuperseded(state: AgentState, instanceId: string): boolean {
   return state.superseded.some((one) => one.instanceId === instanceId);
-}
-
-/** When the state wants to be looked at again without any message; null for never. */
-export function nextDeadlineMs(state: AgentState): number | null {
-  const deadlines = [
-    state.keepAliveUntilMs,
-    orphanDeadlineMs(state),
-    state.recoverAtMs,
-    state.askAgainAtMs,
-    state.activeSwitch?.overdueAtMs ?? null,
-    ...state.retirements.map((one) => one.overdueAtMs),
-  ].filter((deadline) => deadline !== null);
-  return deadlines.length === 0 ? null : Math.min(...deadlines);
-}
-
-/** Silence counts from the end of a keep-alive, so no deadline runs during one. */
-export function orphanDeadlineMs(state: AgentState): number | null {
-  if (state.status !== 'silent' || state.silentSinceMs === null || state.keepAliveUntilMs !== null)
-    return null;
-  return state.silentSinceMs + state.policy.orphanAfterSeconds * 1000;
-}
-
-export function viewOf(state: AgentState): AgentStateView {
-  const iso = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
-  return {
-    clientId: state.clientId,
-    agentId: state.agentId,
-    logicalAgentId: state.logicalAgentId,
-    status: state.status,
-    health: state.health,
-    incarnation: state.incarnation,
-    primary: state.primary,
-    noPrimaryReason: state.noPrimaryReason,
-    candidate: state.candidate && {
-      instanceId: state.candidate.facts.instanceId,
-      switchNumber: state.candidate.switchNumber,
-      healthy: state.candidate.healthy,
-    },
-    activeSwitch: state.activeSwitch && {
-      switchNumber: state.activeSwitch.switchNumber,
-      workflowId: state.activeSwitch.workflowId,
-      priority: state.activeSwitch.priority,
-      reason: state.activeSwitch.reason,
-    },
-    retirements: state.retirements.map(({ instanceId, workflowId }) => ({ instanceId, workflowId })),
-    keepAliveUntil: iso(state.keepAliveUntilMs),
-    lastHeartbeatAt: iso(state.lastHeartbeatMs),
-    heartbeatsSeen: state.heartbeatsSeen,
-    policy: state.policy,
-    rejectedMessages: state.rejectedMessages,
-  };
 }

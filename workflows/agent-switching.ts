@@ -20,6 +20,7 @@ export function requestSwitch(draft: Draft, request: SwitchRequest): SwitchAccep
   if (repeated) return repeated;
   const accepted = startSwitch(draft, {
     ...request,
+    imageId: null,
     reason: `requested by ${request.requestedBy}`,
   });
   state.recentRequests = [
@@ -33,15 +34,24 @@ interface SwitchOrder extends Pick<
   SwitchRequest,
   'priority' | 'targetMode' | 'targetPool' | 'terminateWaitSeconds'
 > {
+  /** What to launch from; null leaves it to the plan. */
+  imageId: string | null;
   reason: string;
 }
 
 function emergency(reason: string): SwitchOrder {
-  return { priority: 'emergency', targetMode: null, targetPool: null, terminateWaitSeconds: null, reason };
+  return {
+    priority: 'emergency',
+    targetMode: null,
+    targetPool: null,
+    terminateWaitSeconds: null,
+    imageId: null,
+    reason,
+  };
 }
 
 /** Upholds A2: its callers have seen that none runs. */
-function startSwitch(draft: Draft, order: SwitchOrder): SwitchAccepted {
+export function startSwitch(draft: Draft, order: SwitchOrder): SwitchAccepted {
   const { state } = draft;
   const from = state.primary ?? state.lastPrimary;
   if (!from)
@@ -75,6 +85,8 @@ function startSwitch(draft: Draft, order: SwitchOrder): SwitchAccepted {
       priority: order.priority,
       targetMode: order.targetMode,
       targetPool: order.targetPool,
+      // What a hibernated agent was saved in is what it goes on from.
+      imageId: order.imageId ?? state.hibernation?.imageId ?? null,
       policy: state.policy,
     },
   });
@@ -102,7 +114,8 @@ export function terminationNotice(draft: Draft, notice: TerminationNotice): void
     message: `${reason}; it is the agent's ${role === 'superseded' ? 'former instance, so nothing follows' : role}.`,
     details: { role, action: notice.action, action_at: notice.actionAt },
   });
-  if (role === 'primary') emergencyFor(draft, notice.instanceId, reason);
+  // A machine that is, or is being, put to rest needs no successor; one that isn't after all gets it then.
+  if (role === 'primary' && state.hibernation === null) emergencyFor(draft, notice.instanceId, reason);
   if (role === 'candidate') tellSwitch(draft, { instanceId: notice.instanceId, role, message: reason });
 }
 
@@ -112,7 +125,7 @@ function roleOf(state: AgentState, instanceId: string): 'primary' | 'candidate' 
 }
 
 /** Starts an emergency switch, or makes the running one an emergency. */
-function emergencyFor(draft: Draft, instanceId: string, reason: string): void {
+export function emergencyFor(draft: Draft, instanceId: string, reason: string): void {
   const running = draft.state.activeSwitch;
   if (!running) {
     startSwitch(draft, emergency(reason));
@@ -142,7 +155,7 @@ export function primaryIsGone(draft: Draft, message: string): void {
   if (!lost) return;
   state.primary = null;
   state.noPrimaryReason = `EC2 took ${lost.instanceId}: ${message}`;
-  state.status = 'silent';
+  draft.becomes('machineLost');
   freshPrimary(state);
   draft.supersede(lost.instanceId, state.incarnation);
   draft.retire(lost, 'superseded', 0);

@@ -2,17 +2,27 @@
 import type { AgentPublication, CutOverResult, InstanceSighting } from '../contracts/activities';
 import type {
   ChildReport,
+  DeleteAccepted,
+  DeleteRequest,
   GoneOffline,
   HeartbeatLost,
   HeartbeatNews,
+  HibernateAccepted,
+  HibernateRequest,
   InstanceFacts,
   RebalanceRecommendation,
   Registration,
   RegistrationOutcome,
+  ResumeAccepted,
+  ResumeRequest,
+  SetProtectedRequest,
   SwitchAccepted,
   SwitchRequest,
   TerminationNotice,
 } from '../contracts/messages';
+import { deleteAgent } from './agent-deletion';
+import { hibernate, hibernationTimers, resume } from './agent-hibernation';
+import { idlenessTimers, idleWarningOf } from './agent-idleness';
 import {
   goneOffline,
   heartbeat,
@@ -20,9 +30,12 @@ import {
   instanceSighted,
   keepAlive,
   livenessTimers,
+  setProtected,
 } from './agent-liveness';
 import { register } from './agent-registration';
 import { type AgentState, Draft, type Effect } from './agent-state';
+import { silenceTimers } from './agent-silence';
+import { hibernationView } from './agent-view';
 import { childLookedUp, childReport, cutOverCommitted } from './agent-children';
 import { requestSwitch, switchingTimers, terminationNotice } from './agent-switching';
 
@@ -47,6 +60,14 @@ export type AgentEvent =
   /** Nothing came, but time passed. */
   | { kind: 'clock' };
 
+const OF_THE_DELETED: ReadonlySet<AgentEvent['kind']> = new Set([
+  'childReport',
+  'childLookedUp',
+  'cutOverCommitted',
+  'malformed',
+  'clock',
+]);
+
 export interface Transition<Answer = undefined> {
   state: AgentState;
   effects: Effect[];
@@ -59,6 +80,9 @@ export function onEvent(state: AgentState, event: AgentEvent, nowMs: number): Tr
   return transition(state, nowMs, (draft) => {
     apply(draft, event);
     livenessTimers(draft);
+    silenceTimers(draft);
+    idlenessTimers(draft);
+    hibernationTimers(draft);
     switchingTimers(draft);
     return undefined;
   });
@@ -80,6 +104,38 @@ export function onSwitchRequest(
   return transition(state, nowMs, (draft) => requestSwitch(draft, request));
 }
 
+export function onHibernate(
+  state: AgentState,
+  request: HibernateRequest,
+  nowMs: number,
+): Transition<HibernateAccepted> {
+  return transition(state, nowMs, (draft) => hibernate(draft, request));
+}
+
+export function onResume(
+  state: AgentState,
+  request: ResumeRequest,
+  nowMs: number,
+): Transition<ResumeAccepted> {
+  return transition(state, nowMs, (draft) => resume(draft, request));
+}
+
+export function onDelete(
+  state: AgentState,
+  request: DeleteRequest,
+  nowMs: number,
+): Transition<DeleteAccepted> {
+  return transition(state, nowMs, (draft) => deleteAgent(draft, request));
+}
+
+export function onSetProtected(
+  state: AgentState,
+  request: SetProtectedRequest,
+  nowMs: number,
+): Transition<void> {
+  return transition(state, nowMs, (draft) => setProtected(draft, request));
+}
+
 function transition<Answer>(
   before: AgentState,
   nowMs: number,
@@ -91,6 +147,8 @@ function transition<Answer>(
 }
 
 function apply(draft: Draft, event: AgentEvent): void {
+  // Of a deleted agent only what its workflows still do matters.
+  if (draft.state.status === 'deleted' && !OF_THE_DELETED.has(event.kind)) return;
   switch (event.kind) {
     case 'heartbeat':
       return heartbeat(draft, event.message);
@@ -152,7 +210,8 @@ function publicationOf(draft: Draft): AgentPublication | null {
     keepAliveUntil: state.keepAliveUntilMs === null ? null : new Date(state.keepAliveUntilMs).toISOString(),
     activeSwitch: state.activeSwitch?.workflowId ?? null,
     protected: state.protected,
-    hibernation: null,
+    idleWarning: idleWarningOf(state),
+    hibernation: hibernationView(state),
     policy: state.policy,
     standings: [
       ...(primary

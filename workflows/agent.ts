@@ -23,8 +23,15 @@ import { type AgentPublication, failureTypes } from '../contracts/activities';
 import type {
   AgentInput,
   AgentStateView,
+  DeleteAccepted,
+  DeleteRequest,
+  HibernateAccepted,
+  HibernateRequest,
   Registration,
   RegistrationOutcome,
+  ResumeAccepted,
+  ResumeRequest,
+  SetProtectedRequest,
   SwitchAccepted,
   SwitchRequest,
 } from '../contracts/messages';
@@ -32,31 +39,55 @@ import { queryNames, signalNames, updateNames, workflowTypes } from '../contract
 import { DEFAULT_POLICY } from '../contracts/policy-defaults';
 import { books, children, ec2Activities, noWorkerSentence, noWorkerTookIt } from './activity-options';
 import { detailsOf, searchAttributesOf } from './agent-search-attributes';
-import { type AgentState, type Effect, initialState, nextDeadlineMs, viewOf } from './agent-state';
+import { nextDeadlineMs } from './agent-deadlines';
+import { type AgentState, type Effect, initialState } from './agent-state';
+import { type Refusal, refusalOf } from './agent-refusals';
+import { viewOf } from './agent-view';
 import { repeatedRequest } from './agent-switching';
-import { type AgentEvent, onEvent, onRegister, onSwitchRequest, type Transition } from './agent-transitions';
+import {
+  type AgentEvent,
+  onDelete,
+  onEvent,
+  onHibernate,
+  onRegister,
+  onResume,
+  onSetProtected,
+  onSwitchRequest,
+  type Transition,
+} from './agent-transitions';
 import {
   type Checked,
   checkChildReport,
+  checkDelete,
   checkGoneOffline,
   checkHeartbeat,
   checkHeartbeatLost,
   checkKeepAlive,
   checkRebalanceRecommendation,
   checkRegistration,
+  checkRequestedBy,
+  checkSetProtected,
   checkSwitchRequest,
   checkTerminationNotice,
 } from './message-checks';
 
 export const registerUpdate = defineUpdate<RegistrationOutcome, [Registration]>(updateNames.register);
 export const requestSwitchUpdate = defineUpdate<SwitchAccepted, [SwitchRequest]>(updateNames.requestSwitch);
+export const hibernateUpdate = defineUpdate<HibernateAccepted, [HibernateRequest]>(updateNames.hibernate);
+export const resumeUpdate = defineUpdate<ResumeAccepted, [ResumeRequest]>(updateNames.resume);
+export const deleteUpdate = defineUpdate<DeleteAccepted, [DeleteRequest]>(updateNames.delete);
+export const setProtectedUpdate = defineUpdate<void, [SetProtectedRequest]>(updateNames.setProtected);
 export const agentStateQuery = defineQuery<AgentStateView>(queryNames.agentState);
 
 /** A run this long goes on in a new one, besides when the server suggests it. */
 const HISTORY_LIMIT_EVENTS = 8_000;
 
 export async function agentWorkflow(input: AgentInput): Promise<void> {
-  let state = (input.carried as AgentState | undefined) ?? initialState(input, DEFAULT_POLICY);
+  // What an earlier release carried lacks what was added since.
+  let state: AgentState = {
+    ...initialState(input, DEFAULT_POLICY),
+    ...(input.carried as AgentState | undefined),
+  };
   const inbox: AgentEvent[] = [];
   /** Transitions made by updates, whose effects and publications the loop carries out. */
   const decided: Transition<unknown>[] = [];
@@ -102,22 +133,36 @@ export async function agentWorkflow(input: AgentInput): Promise<void> {
   setHandler(requestSwitchUpdate, (request) => decide(onSwitchRequest(state, request, Date.now())).answer, {
     validator: (request) => {
       refuseUnless(checkSwitchRequest(request));
-      if (repeatedRequest(state, request.requestId)) return;
-      const { activeSwitch } = state;
-      if (activeSwitch) {
-        const { switchNumber, workflowId } = activeSwitch;
-        throw ApplicationFailure.create({
-          type: failureTypes.switchRunning,
-          message: `Switch ${switchNumber} of agent ${state.agentId} is running; wait for it to end.`,
-          details: [{ switchNumber, switchWorkflowId: workflowId }],
-        });
-      }
-      if (state.primary && state.status !== 'offline') return;
-      const why = state.primary ? 'the agent was shut down' : state.noPrimaryReason;
-      throw ApplicationFailure.create({
-        type: failureTypes.noPrimary,
-        message: `Agent ${state.agentId} has nothing running to move: ${why}.`,
-      });
+      if (!repeatedRequest(state, request.requestId)) refuse(refusalOf(state, 'switch'));
+    },
+  });
+  setHandler(hibernateUpdate, (request) => decide(onHibernate(state, request, Date.now())).answer, {
+    validator: (request) => {
+      refuseUnless(checkRequestedBy(request));
+      refuse(refusalOf(state, 'hibernate'));
+    },
+  });
+  setHandler(resumeUpdate, (request) => decide(onResume(state, request, Date.now())).answer, {
+    validator: (request) => {
+      refuseUnless(checkRequestedBy(request));
+      refuse(refusalOf(state, 'resume'));
+    },
+  });
+  setHandler(
+    deleteUpdate,
+    async (request) => {
+      const { answer } = decide(onDelete(state, request, Date.now()));
+      const { revision } = state;
+      // Answered once the books say so, so that the next registration makes a new agent.
+      await CancellationScope.nonCancellable(() => condition(() => publishedRevision >= revision));
+      return answer;
+    },
+    { validator: (request) => refuseUnless(checkDelete(request)) },
+  );
+  setHandler(setProtectedUpdate, (request) => decide(onSetProtected(state, request, Date.now())).answer, {
+    validator: (request) => {
+      refuseUnless(checkSetProtected(request));
+      refuse(refusalOf(state, 'protect'));
     },
   });
 
@@ -160,6 +205,22 @@ export async function agentWorkflow(input: AgentInput): Promise<void> {
           effect.input,
           effect.input.instanceId,
         );
+      case 'startHibernation':
+        return startAbandoned(
+          workflowTypes.hibernation,
+          effect.workflowId,
+          effect.input,
+          effect.input.instance.instanceId,
+        );
+      case 'startResumption':
+        return startAbandoned(
+          workflowTypes.resumption,
+          effect.workflowId,
+          effect.input,
+          effect.input.instance.instanceId,
+        );
+      case 'cancelHibernation':
+        return signalChild(effect.workflowId, signalNames.cancel, { reason: effect.reason });
       case 'signalSwitch':
         return signalChild(effect.workflowId, effect.signal, effect.payload);
       case 'commitCutOver': {
@@ -228,13 +289,20 @@ export async function agentWorkflow(input: AgentInput): Promise<void> {
   // An agent ends by being deleted. Cancelling its workflow would leave its machines to nobody.
   await CancellationScope.nonCancellable(live);
 
-  async function live(): Promise<never> {
-    for (;;) await turn();
+  async function live(): Promise<void> {
+    while (!isOver()) await turn();
+  }
+
+  /** Deleted, and all that it started has ended. */
+  function isOver(): boolean {
+    if (state.status !== 'deleted' || state.activeSwitch !== null || state.retirements.length > 0)
+      return false;
+    return inbox.length === 0 && decided.length === 0 && lookUps === 0 && allHandlersFinished();
   }
 
   async function turn(): Promise<void> {
     const deadlineMs = nextDeadlineMs(state);
-    const awake = () => inbox.length > 0 || decided.length > 0;
+    const awake = () => inbox.length > 0 || decided.length > 0 || isOver();
     if (!awake()) {
       if (deadlineMs === null) await condition(() => awake() || mayContinueAsNew());
       else await condition(() => awake() || mayContinueAsNew(), Math.max(1, deadlineMs - Date.now()));
@@ -263,6 +331,10 @@ export async function agentWorkflow(input: AgentInput): Promise<void> {
 
 function partition<T>(all: readonly T[], belongs: (one: T) => boolean): [T[], T[]] {
   return [all.filter(belongs), all.filter((one) => !belongs(one))];
+}
+
+function refuse(refusal: Refusal | null): void {
+  if (refusal) throw ApplicationFailure.create(refusal);
 }
 
 function refuseUnless(checked: Checked<unknown>): void {

@@ -6,11 +6,13 @@ import type {
   CandidateRegistered,
   ChildReport,
   CutOverDecided,
+  DeleteRequest,
   GoneOffline,
   HeartbeatLost,
   HeartbeatNews,
   RebalanceRecommendation,
   Registration,
+  SetProtectedRequest,
   SwitchCancel,
   SwitchNotice,
   SwitchRequest,
@@ -124,6 +126,15 @@ const REPORT_FIELDS: Record<ChildReport['kind'], FieldChecks> = {
   cutOverRequested: { switchNumber: count, instanceId: text },
   needsOperator: { message: sentence, instanceId: textOrNull },
   switchEnded: { switchNumber: count, outcome: oneOf('completed', 'failed', 'cancelled'), message: sentence },
+  hibernationEnded: {
+    number: count,
+    outcome: oneOf('done', 'gone', 'cancelled', 'held', 'failed'),
+    method: oneOf(null, 'hibernate', 'stop', 'image', 'snapshots'),
+    imageId: textOrNull,
+    snapshotIds: (value) => Array.isArray(value) && value.every(text),
+    message: sentence,
+  },
+  resumptionEnded: { number: count, outcome: oneOf('started', 'gone', 'failed'), message: sentence },
   retirementEnded: { instanceId: text, outcome: oneOf('terminated', 'kept', 'refused') },
 };
 
@@ -169,6 +180,18 @@ export function checkRegistration(input: unknown): Checked<Registration> {
     mode: oneOf('spot', 'ondemand'),
   });
   return facts.ok ? outer : { ok: false, reason: facts.reason };
+}
+
+export function checkRequestedBy(input: unknown): Checked<{ requestedBy: string }> {
+  return checkFields(input, { requestedBy: text });
+}
+
+export function checkDelete(input: unknown): Checked<DeleteRequest> {
+  return checkFields(input, { requestedBy: text, instances: oneOf('keep', 'retire') });
+}
+
+export function checkSetProtected(input: unknown): Checked<SetProtectedRequest> {
+  return checkFields(input, { requestedBy: text, protected: truth });
 }
 
 export function checkSwitchRequest(input: unknown): Checked<SwitchRequest> {

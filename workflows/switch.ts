@@ -107,10 +107,10 @@ export async function switchWorkflow(input: SwitchInput): Promise<SwitchStateVie
       const wishes = state.plannedFor === null ? input : { targetMode: null, targetPool: null };
       const { targetMode, targetPool } = wishes;
       const { priority } = state;
-      state.takePlan(
-        await served(() => ec2.planSwitch({ clientId, agentId, from, priority, targetMode, targetPool })),
-        priority,
+      const plan = await served(() =>
+        ec2.planSwitch({ clientId, agentId, from, priority, targetMode, targetPool }),
       );
+      state.takePlan({ ...plan, imageId: input.imageId ?? plan.imageId }, priority);
     }
     const pool = state.untried();
     return pool && { pool, imageId: state.imageId };

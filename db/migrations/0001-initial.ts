@@ -54,6 +54,8 @@ create table agents (
   terminate_wait_seconds integer not null,
   keep_alive_until timestamptz,
   protected boolean not null default false,
+  -- How it is, or is being, put to rest.
+  hibernation jsonb,
   active_switch text,
   revision bigint not null,
   created_at timestamptz not null default now(),

@@ -1,8 +1,9 @@
 /** Connections to the run's real Temporal server, and names that no other test file uses. */
-import { Client, Connection } from '@temporalio/client';
+import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { randomInt } from 'node:crypto';
 import { testServers } from './servers';
 import { testFile } from './test-file';
+import { until } from './until';
 
 export { startTimeSkipping } from './time-skipping';
 
@@ -17,6 +18,13 @@ export async function connectTemporal(): Promise<TemporalClient> {
   const address = testServers().temporalAddress;
   const connection = await Connection.connect({ address });
   return { client: new Client({ connection }), address, close: () => connection.close() };
+}
+
+/** A workflow that another one starts in its own time: what announced it comes before it. */
+export async function startedWorkflow(client: Client, workflowId: string): Promise<WorkflowHandle> {
+  const handle = client.workflow.getHandle(workflowId);
+  await until(`${workflowId} is started`, () => handle.describe(), 20_000);
+  return handle;
 }
 
 let count = 0;

@@ -36,6 +36,7 @@ function publication(agentId: string, over: Partial<AgentPublication> = {}): Age
     keepAliveUntil: null,
     activeSwitch: null,
     protected: false,
+    idleWarning: null,
     hibernation: null,
     policy: DEFAULT_POLICY,
     standings: [{ instanceId: primary.instanceId, role: 'primary', incarnation: 1 }],

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { recordHistory } from '../harness/histories';
 import { ROOT } from '../harness/servers';
 import { System } from '../harness/system';
+import { startedWorkflow } from '../harness/temporal';
 import { until } from '../harness/until';
 
 const TRACES = path.join(ROOT, '..', 'shared', 'traces', 'v100-2023-02');
@@ -128,7 +129,7 @@ describe(`on ${market}`, () => {
       },
       { id: cutOver.instance_id, instance_status: 'primary', termination_confirmed: false, incarnation: 2 },
     ]);
-    const retirement = system.temporal.client.workflow.getHandle(`retire:${agent.firstInstanceId}`);
+    const retirement = await startedWorkflow(system.temporal.client, `retire:${agent.firstInstanceId}`);
     await expect(retirement.result()).resolves.toBe('terminated');
     recordHistory(`switch:${agent.agentId}:1`, 'switch-emergency');
     recordHistory(`retire:${agent.firstInstanceId}`, 'retire-terminated');

@@ -2,7 +2,8 @@
 import type { InstanceSighting } from '../../contracts/activities';
 import type { InstanceFacts, Registration, SwitchRequest } from '../../contracts/messages';
 import { DEFAULT_POLICY } from '../../contracts/policy-defaults';
-import { type AgentState, type Effect, initialState, nextDeadlineMs } from '../../workflows/agent-state';
+import { nextDeadlineMs } from '../../workflows/agent-deadlines';
+import { type AgentState, type Effect, initialState } from '../../workflows/agent-state';
 import { instanceFacts as facts } from '../harness/instance-facts';
 import { type AgentEvent, onEvent, onRegister, onSwitchRequest } from '../../workflows/agent-transitions';
 
@@ -390,7 +391,8 @@ describe('silence', () => {
 
   it('makes an orphan after the policy says so, and a heartbeat makes it well again', () => {
     const subject = running().on(lost(2)).on(sighted('running'));
-    expect(nextDeadlineMs(subject.state)).toBe(subject.nowMs + 300_000);
+    // Silence counts from the last heartbeat.
+    expect(nextDeadlineMs(subject.state)).toBe(T0 + 300_000);
     subject.on({ kind: 'clock' }, 300_000);
     expect(subject.state.status).toBe('orphaned');
     expect(subject.eventTypes).toContain('agent_orphaned');

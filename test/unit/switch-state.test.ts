@@ -23,6 +23,7 @@ function manual(): SwitchState {
     priority: 'manual',
     targetMode: null,
     targetPool: pool('b'),
+    imageId: null,
     policy: DEFAULT_POLICY,
   };
   return new SwitchState(input);

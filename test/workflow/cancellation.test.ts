@@ -2,6 +2,7 @@
 import type { AgentStateView, SwitchAccepted } from '../../contracts/messages';
 import { launchByHand, registration, startAgent } from '../harness/agents';
 import { type ControlPlane, startControlPlane } from '../harness/control-plane';
+import { startedWorkflow } from '../harness/temporal';
 import { until } from '../harness/until';
 
 let plane: ControlPlane;
@@ -94,9 +95,8 @@ it('ends a switch in the middle of its launch, and retires what that launched', 
     .where('agent_id', '=', agent.agentId)
     .executeTakeFirstOrThrow();
   expect(intent.instance_id).not.toBeNull();
-  await expect(plane.client.workflow.getHandle(`retire:${intent.instance_id}`).result()).resolves.toBe(
-    'terminated',
-  );
+  const retirement = await startedWorkflow(plane.client, `retire:${intent.instance_id}`);
+  await expect(retirement.result()).resolves.toBe('terminated');
 });
 
 it('ends a switch, retires what it launched, and leaves the agent where it was', async () => {
@@ -104,7 +104,7 @@ it('ends a switch, retires what it launched, and leaves the agent where it was',
   const { switchWorkflowId, launched } = await switching(agent);
   await plane.client.workflow.getHandle(switchWorkflowId).cancel();
   await until('the switch has ended', async () => (await agent.state()).activeSwitch === null, 20_000);
-  await plane.client.workflow.getHandle(`retire:${launched}`).result();
+  await (await startedWorkflow(plane.client, `retire:${launched}`)).result();
   expect(await agent.state()).toMatchObject({
     incarnation: 1,
     primary: { instanceId: agent.from.instanceId },
@@ -121,7 +121,8 @@ it('does the same for a switch that is terminated outright, once it is overdue',
   const { switchWorkflowId, launched } = await switching(agent);
   await plane.client.workflow.getHandle(switchWorkflowId).terminate('by a person in the Web UI');
   await until('the agent has noticed', async () => (await agent.state()).activeSwitch === null, 30_000);
-  await expect(plane.client.workflow.getHandle(`retire:${launched}`).result()).resolves.toBe('terminated');
+  const retirement = await startedWorkflow(plane.client, `retire:${launched}`);
+  await expect(retirement.result()).resolves.toBe('terminated');
 });
 
 it('keeps the instance whose retirement it ends', async () => {
@@ -145,7 +146,7 @@ it('keeps the instance whose retirement it ends', async () => {
     receivedAt,
   });
   await until('the agent has moved', async () => (await agent.state()).activeSwitch === null, 20_000);
-  const retirement = plane.client.workflow.getHandle(`retire:${agent.from.instanceId}`);
+  const retirement = await startedWorkflow(plane.client, `retire:${agent.from.instanceId}`);
   await retirement.cancel();
   await expect(retirement.result()).resolves.toBe('kept');
   await until('the agent knows', async () => (await agent.state()).retirements.length === 0, 10_000);

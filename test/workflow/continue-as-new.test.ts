@@ -7,6 +7,7 @@ import type { AgentStateView, SwitchAccepted } from '../../contracts/messages';
 import { launchByHand, registration, startAgent } from '../harness/agents';
 import { type ControlPlane, startControlPlane } from '../harness/control-plane';
 import { recordHistory } from '../harness/histories';
+import { startedWorkflow } from '../harness/temporal';
 import { until } from '../harness/until';
 
 let plane: ControlPlane;
@@ -117,7 +118,7 @@ it('keeps state, switch and retirement over continue-as-new', async () => {
   recordHistory(`agent:${agentId}`, 'agent-continued');
 
   // And a retirement that this run started outlives it as well.
-  const retirement = client.workflow.getHandle(`retire:${from.instanceId}`);
+  const retirement = await startedWorkflow(client, `retire:${from.instanceId}`);
   await beatUntilContinued(handle, facts.instanceId, 1);
   expect((await retirement.describe()).status.name).toBe('RUNNING');
   expect((await stateOf(handle)).retirements).toEqual([

@@ -1,0 +1,52 @@
+/** What an agent can't do in the state it is in, and why. Read by the updates' validators, which change nothing. */
+import { failureTypes } from '../contracts/activities';
+import type { AgentState } from './agent-state';
+
+/** The parts of a Temporal application failure. */
+export interface Refusal {
+  type: string;
+  message: string;
+  details?: unknown[];
+}
+
+export type Wish = 'switch' | 'hibernate' | 'resume' | 'protect';
+
+export function refusalOf(state: AgentState, wish: Wish): Refusal | null {
+  const { agentId, hibernation, activeSwitch } = state;
+  const notNow = (message: string): Refusal => ({ type: failureTypes.notNow, message });
+  if (state.status === 'deleted') return notNow(`Agent ${agentId} is deleted.`);
+  if (wish === 'protect') return null;
+  if (wish === 'resume') {
+    if (hibernation?.phase === 'hibernated') return null;
+    if (hibernation === null) return notNow(`Agent ${agentId} is not hibernated.`);
+    const doing = hibernation.phase === 'resuming' ? 'being resumed already' : 'still being hibernated';
+    return notNow(`Agent ${agentId} is ${doing}: look at ${hibernation.workflowId}.`);
+  }
+  if (activeSwitch) return switchRunning(state, activeSwitch);
+  if (hibernation) {
+    const what =
+      hibernation.phase === 'hibernated'
+        ? 'hibernated; resume it first'
+        : `busy with ${hibernation.workflowId}`;
+    return notNow(`Agent ${agentId} is ${what}.`);
+  }
+  if (state.primary === null) return noPrimary(agentId, state.noPrimaryReason);
+  return wish === 'switch' && state.status === 'offline'
+    ? noPrimary(agentId, 'the agent was shut down')
+    : null;
+}
+
+function switchRunning(
+  { agentId }: AgentState,
+  { switchNumber, workflowId }: NonNullable<AgentState['activeSwitch']>,
+): Refusal {
+  return {
+    type: failureTypes.switchRunning,
+    message: `Switch ${switchNumber} of agent ${agentId} is running; wait for it to end.`,
+    details: [{ switchNumber, switchWorkflowId: workflowId }],
+  };
+}
+
+function noPrimary(agentId: string, why: string | null): Refusal {
+  return { type: failureTypes.noPrimary, message: `Agent ${agentId} has nothing running: ${why}.` };
+}
