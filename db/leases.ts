@@ -11,6 +11,7 @@ import type { InstanceRole } from '../contracts/states';
 import type { Db } from './connect';
 import { type Beat, effectOfBeat, type LeaseBefore } from './heartbeat-news';
 import { addToOutbox } from './outbox';
+import { addSamples, type Sample, UNKNOWN_SAMPLE } from './samples';
 
 /** What the sender of a stored beat is told. */
 export interface Standing {
@@ -48,14 +49,20 @@ export function storeBeats(db: Db, beats: readonly Beat[], everyBeat: boolean): 
       const { role, currentIncarnation } = standing;
       return { beat, standing, ...effectOfBeat(beat, before, role, currentIncarnation, everyBeat) };
     });
-    await addSamples(transaction, decided);
     const moved = await moveLeases(
       transaction,
       decided.filter((one) => one.movesLease),
     );
+    await addSamples(
+      transaction,
+      decided.flatMap(({ beat }) => {
+        const leaseId = moved.get(keyOf(beat))?.id ?? leases.get(keyOf(beat))?.id;
+        return leaseId === undefined ? [] : [sampleOf(beat, leaseId)];
+      }),
+    );
     const signals = decided.flatMap(({ beat, signal }) => {
       if (signal === null) return [];
-      const payload = payloadOf(beat, signal, moved.get(keyOf(beat)) ?? '0', receivedAt);
+      const payload = payloadOf(beat, signal, moved.get(keyOf(beat))?.revision ?? '0', receivedAt);
       const workflowId = agentWorkflowId(beat.agentId);
       return [{ clientId: beat.clientId, workflowId, signal: signalNames[signal], payload }];
     });
@@ -126,9 +133,12 @@ async function findStandings(
 }
 
 /** The leases as they are, locked in the order of their keys, so that two intakes never wait for each other. */
-async function lockLeases(transaction: Db, beats: readonly Beat[]): Promise<Map<string, LeaseBefore>> {
-  const found = await sql<LeaseBefore & { agent_id: string; instance_id: string }>`
-    select agent_id, instance_id, state, health, mode, az as zone, least(heartbeats, 1)::int as heartbeats
+async function lockLeases(
+  transaction: Db,
+  beats: readonly Beat[],
+): Promise<Map<string, LeaseBefore & { id: string }>> {
+  const found = await sql<LeaseBefore & { id: string; agent_id: string; instance_id: string }>`
+    select id, agent_id, instance_id, state, health, mode, az as zone, least(heartbeats, 1)::int as heartbeats
     from leases
     where (agent_id, instance_id) in (
       select * from unnest(${beats.map((beat) => beat.agentId)}::text[], ${beats.map((beat) => beat.instanceId)}::text[]))
@@ -139,31 +149,17 @@ async function lockLeases(transaction: Db, beats: readonly Beat[]): Promise<Map<
   );
 }
 
-async function addSamples(transaction: Db, stored: { beat: Beat }[]): Promise<void> {
-  const beats = stored.map((one) => one.beat);
-  const facts = beats.map(({ mode, zone, instanceType }) =>
-    JSON.stringify({ mode, az: zone, instance_type: instanceType }),
-  );
-  await sql`
-    insert into heartbeat_samples (agent_id, instance_id, client_id, received_at, state, health, facts)
-    select agent_id, instance_id, client_id, now(), state, health, facts::jsonb
-    from unnest(${beats.map((beat) => beat.agentId)}::text[], ${beats.map((beat) => beat.instanceId)}::text[],
-      ${beats.map((beat) => beat.clientId)}::text[], ${beats.map((beat) => beat.status)}::text[],
-      ${beats.map((beat) => beat.health)}::text[], ${facts}::text[])
-      as beat (agent_id, instance_id, client_id, state, health, facts)`.execute(transaction);
-}
-
-/** @returns the new revision of each, by key. */
+/** @returns the id and new revision of each, by key. */
 async function moveLeases(
   transaction: Db,
   stored: { beat: Beat; standing: Standing }[],
-): Promise<Map<string, string>> {
+): Promise<Map<string, { id: string; revision: string }>> {
   if (stored.length === 0) return new Map();
   const beats = stored.map((one) => one.beat);
   const terms = stored.map(({ beat, standing }) =>
     beat.status === 'offline' ? 0 : LEASE_INTERVALS * standing.intervalSeconds,
   );
-  const moved = await sql<{ agent_id: string; instance_id: string; revision: string }>`
+  const moved = await sql<{ agent_id: string; instance_id: string; id: string; revision: string }>`
     insert into leases (agent_id, instance_id, client_id, revision, state, health, mode, az, heartbeats,
       first_heartbeat_at, last_heartbeat_at, lease_until)
     select agent_id, instance_id, client_id, 1, state, health, mode, az, 1, now(), now(),
@@ -186,10 +182,15 @@ async function moveLeases(
         else leases.first_heartbeat_at end,
       last_heartbeat_at = greatest(leases.last_heartbeat_at, excluded.last_heartbeat_at),
       lease_until = excluded.lease_until
-    returning agent_id, instance_id, revision`.execute(transaction);
+    returning agent_id, instance_id, id, revision`.execute(transaction);
   return new Map(
-    moved.rows.map((row) => [keyOf({ agentId: row.agent_id, instanceId: row.instance_id }), row.revision]),
+    moved.rows.map((row) => [keyOf({ agentId: row.agent_id, instanceId: row.instance_id }), row]),
   );
+}
+
+function sampleOf(beat: Beat, leaseId: string): Sample {
+  const online = beat.status === 'online';
+  return { ...UNKNOWN_SAMPLE, leaseId, online, healthy: beat.health === 'healthy' };
 }
 
 function payloadOf(

@@ -5,6 +5,7 @@
  * - the heartbeat intake:    leases (all but `state = 'silent'`), heartbeat_samples, outbox
  * - the workflows' activities: agents, instances, replica_instances, launch_intents, instance_standing, system_events
  * - the lease sweep:         leases (`state = 'silent'`, and `lease_until` after a gap of its own), sweep_runs
+ * - the workers' roll-up:    heartbeat_samples_5m, heartbeat_samples_1h, sample_rollups (and parts of all samples)
  *
  * The outbox is a queue: whoever has news adds a row in the transaction that makes it true, and whoever is alive
  * delivers it.
@@ -18,6 +19,7 @@ import type {
   PurchaseOption,
   ReplicaStatus,
 } from '../contracts/states';
+import type { SampleTables } from './sample-tables';
 
 type Timestamp = ColumnType<Date, Date | string, Date | string>;
 type BigInteger = ColumnType<string, string | number | bigint, string | number | bigint>;
@@ -219,16 +221,6 @@ export interface LeasesTable {
   lease_until: Timestamp;
 }
 
-export interface HeartbeatSamplesTable {
-  agent_id: string;
-  instance_id: string;
-  client_id: string;
-  received_at: Timestamp;
-  state: string;
-  health: Health;
-  facts: WithDefault<Json>;
-}
-
 export interface OutboxTable {
   id: ColumnType<string, never, never>;
   client_id: string;
@@ -246,7 +238,7 @@ export interface SweepRunsTable {
   last_run_at: Timestamp;
 }
 
-export interface Database {
+export interface Database extends SampleTables {
   clients: ClientsTable;
   tokens: TokensTable;
   agent_identities: AgentIdentitiesTable;
@@ -257,7 +249,6 @@ export interface Database {
   system_events: SystemEventsTable;
   instance_standing: InstanceStandingTable;
   leases: LeasesTable;
-  heartbeat_samples: HeartbeatSamplesTable;
   outbox: OutboxTable;
   sweep_runs: SweepRunsTable;
 }

@@ -1,5 +1,6 @@
 /** The first schema. Who writes which table is said in `../schema.ts`; the grants below enforce it. */
 import { type Kysely, sql } from 'kysely';
+import { SAMPLE_ACCESS, SAMPLE_TABLES } from './sample-tables';
 
 const TABLES = `
 create table clients (
@@ -199,17 +200,6 @@ create table leases (
   primary key (agent_id, instance_id)
 ) with (fillfactor = 70);
 
-create table heartbeat_samples (
-  agent_id text not null,
-  instance_id text not null,
-  client_id text not null,
-  received_at timestamptz not null,
-  state text not null,
-  health text not null,
-  facts jsonb not null default '{}'
-);
-create index heartbeat_samples_of_agent on heartbeat_samples (agent_id, received_at);
-
 create table outbox (
   id bigint generated always as identity primary key,
   client_id text not null,
@@ -260,11 +250,10 @@ end $$;
 
 grant select on instance_standing to spotkeeper_ingest;
 grant select, insert, update on leases to spotkeeper_ingest;
-grant insert on heartbeat_samples to spotkeeper_ingest;
 grant select, insert, update, delete on outbox to spotkeeper_ingest;
 
 grant select on clients, tokens, agent_identities, agents, instances, replica_instances, launch_intents,
-  system_events, instance_standing, leases, heartbeat_samples to spotkeeper_api;
+  system_events, instance_standing, leases to spotkeeper_api;
 grant insert, update on clients, tokens, agent_identities to spotkeeper_api;
 grant insert on outbox to spotkeeper_api;
 
@@ -291,17 +280,17 @@ declare
   name text;
 begin
   foreach name in array array['clients', 'tokens', 'agent_identities', 'agents', 'instances', 'replica_instances',
-    'launch_intents', 'system_events', 'instance_standing', 'leases', 'heartbeat_samples', 'outbox'] loop
+    'launch_intents', 'system_events', 'instance_standing', 'leases', 'outbox'] loop
     execute format('alter table %I enable row level security', name);
     execute format('alter table %I force row level security', name);
     execute format('create policy all_for_worker on %I to spotkeeper_worker using (true) with check (true)', name);
   end loop;
   foreach name in array array['agent_identities', 'agents', 'instances', 'replica_instances', 'launch_intents',
-    'system_events', 'instance_standing', 'leases', 'heartbeat_samples', 'outbox'] loop
+    'system_events', 'instance_standing', 'leases', 'outbox'] loop
     execute format('create policy own_client on %I to spotkeeper_api using (client_id = request_client())
       with check (client_id = request_client())', name);
   end loop;
-  foreach name in array array['instance_standing', 'leases', 'heartbeat_samples', 'outbox'] loop
+  foreach name in array array['instance_standing', 'leases', 'outbox'] loop
     execute format('create policy all_for_ingest on %I to spotkeeper_ingest using (true) with check (true)', name);
   end loop;
 end $$;
@@ -324,5 +313,6 @@ create policy read_by_admin on system_events for select to spotkeeper_api using 
 `;
 
 export async function up(db: Kysely<unknown>): Promise<void> {
-  for (const part of [TABLES, ROLES, ROW_SECURITY]) await sql.raw(part).execute(db);
+  const parts = [TABLES, ROLES, ROW_SECURITY, SAMPLE_TABLES, SAMPLE_ACCESS];
+  for (const part of parts) await sql.raw(part).execute(db);
 }

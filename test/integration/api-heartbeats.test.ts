@@ -33,10 +33,12 @@ const beat = (agentId: string, body: object) =>
 
 const samples = async (agentId: string) =>
   (
-    await running.sql.query('select * from heartbeat_samples where agent_id = $1 order by received_at', [
-      agentId,
-    ])
-  ).rows as { instance_id: string; state: string; health: string; facts: Record<string, unknown> }[];
+    await running.sql.query(
+      `select instance_id, sample.* from heartbeat_samples sample join leases on leases.id = lease_id
+       where agent_id = $1 order by received_at`,
+      [agentId],
+    )
+  ).rows as Record<string, unknown>[];
 
 const seconds = (agentId: string, instanceId: string) =>
   running.sql
@@ -76,7 +78,7 @@ test('the reply says the interval, the part and the incarnation; the lease lasts
     revision: '1',
   });
   expect(await samples(agentId)).toMatchObject([
-    { instance_id: 'i-now', state: 'online', facts: { instance_type: 'p3.2xlarge', mode: 'spot' } },
+    { instance_id: 'i-now', online: true, healthy: true, gpu_utilization_percent: null, idle: null },
   ]);
 });
 

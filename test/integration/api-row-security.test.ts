@@ -12,7 +12,6 @@ const CLIENT_TABLES = [
   'system_events',
   'instance_standing',
   'leases',
-  'heartbeat_samples',
 ];
 
 let running: RunningApi;
@@ -90,6 +89,30 @@ test.each(CLIENT_TABLES)('the API sees of %s only what its scope names', async (
   expect(await as('spotkeeper_api', { client_id: '' }, (client) => owners(client, table))).toEqual([]);
 });
 
+test.each(['heartbeat_samples', 'heartbeat_samples_5m', 'heartbeat_samples_1h'])(
+  'the API sees of %s only what the leases of its scope name',
+  async (table) => {
+    if (table !== 'heartbeat_samples') {
+      await running.sql.query(
+        `insert into ${table} (lease_id, starts_at, samples, missed, unhealthy_samples, idle_samples, gpu_samples)
+         select id, date_bin('1 hour', now(), '2001-01-01Z'), 1, 0, 0, 0, 0 from leases`,
+      );
+    }
+    const leasesOf = async (client: Client) =>
+      (
+        await client.query<{ client_id: string }>(
+          `select client_id from ${table} join leases on leases.id = lease_id`,
+        )
+      ).rows.map((row) => row.client_id);
+    const count = async (client: Client) =>
+      (await client.query<{ n: number }>(`select count(*)::int as n from ${table}`)).rows[0]!.n;
+    expect((await leasesOf(running.sql)).sort()).toEqual(['alpha', 'beta']);
+    expect(await as('spotkeeper_api', {}, count)).toBe(0);
+    expect(await as('spotkeeper_api', { client_id: 'alpha' }, count)).toBe(1);
+    expect(await as('spotkeeper_api', { client_id: 'alpha' }, leasesOf)).toEqual(['alpha']);
+  },
+);
+
 test('a scope ends with its transaction', async () => {
   const client = new Client({ connectionString: running.database.url, options: '-c role=spotkeeper_api' });
   await client.connect();
@@ -134,6 +157,12 @@ const forbidden: [string, Record<string, string>, string][] = [
   ['spotkeeper_ingest', {}, 'select * from clients'],
   ['spotkeeper_ingest', {}, 'select * from system_events'],
   ['spotkeeper_ingest', {}, 'select * from heartbeat_samples'],
+  ['spotkeeper_ingest', {}, 'select * from heartbeat_samples_rest'],
+  ['spotkeeper_ingest', {}, 'select make_sample_parts()'],
+  ['spotkeeper_api', { client_id: 'alpha' }, 'select * from heartbeat_samples_rest'],
+  ['spotkeeper_api', { client_id: 'alpha' }, 'delete from heartbeat_samples'],
+  ['spotkeeper_api', { client_id: 'alpha' }, `select drop_sample_part('heartbeat_samples_rest')`],
+  ['spotkeeper_worker', {}, 'delete from heartbeat_samples'],
   ['spotkeeper_ingest', {}, `update instance_standing set role = 'primary'`],
   ['spotkeeper_ingest', {}, 'delete from leases'],
   ['spotkeeper_api', { client_id: 'alpha' }, `update agents set status = 'deleted'`],
