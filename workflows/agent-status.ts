@@ -1,6 +1,6 @@
 /**
  * The agent's status: every state, everything that can happen to it, and what it becomes. The drawing in
- * docs/architecture.md is made from this table (`npm run docs`).
+ * docs/architecture.md is made from this table (`DRAW_STATUSES=1 npx jest test/unit/agent-status`).
  *
  * Null: what happens says nothing of the agent in this state, or can't happen in it, and the state stays.
  */

@@ -1,0 +1,422 @@
+/** Silence, idleness and what a person asks for: when an agent's machine is put to rest, and when it is left alone. */
+import type { AgentPolicy } from '../../contracts/messages';
+import { nextDeadlineMs } from '../../workflows/agent-deadlines';
+import { refusalOf } from '../../workflows/agent-refusals';
+import { type AgentState, initialState } from '../../workflows/agent-state';
+import { viewOf } from '../../workflows/agent-view';
+import { running, Subject, T0 } from '../harness/agent-subject';
+import { instanceFacts as facts } from '../harness/instance-facts';
+
+const DAYS = 24 * 3600;
+
+function withPolicy(policy: Partial<AgentPolicy>, subject = running()): Subject {
+  subject.state = { ...subject.state, policy: { ...subject.state.policy, ...policy } };
+  return subject;
+}
+
+describe('silence', () => {
+  /** Silent since 91 s; the last heartbeat was at `silentSinceMs`. */
+  const silent = (subject = running()) => subject.lose('running');
+  const until = (subject: Subject, seconds: number) => {
+    const heardMs = subject.state.silentSinceMs ?? 0;
+    return subject.on({ kind: 'clock' }, heardMs + seconds * 1000 - subject.nowMs);
+  };
+
+  it('alerts at 5 min, hibernates at 30 min, and not a second sooner', () => {
+    const subject = until(silent(), 299);
+    expect(subject.state.status).toBe('silent');
+    expect(until(subject, 300).eventTypes).toEqual(['agent_orphaned']);
+    expect(until(subject, 1_799).acts()).toEqual([]);
+    expect(nextDeadlineMs(subject.state)).toBe((subject.state.silentSinceMs ?? 0) + 1_800_000);
+    expect(until(subject, 1_800).effects.slice(-1)).toMatchObject([
+      { kind: 'startHibernation', workflowId: 'hibernate:a1:1', input: { cause: 'silence', force: false } },
+    ]);
+    expect(subject.eventTypes).toEqual(['agent_silent_too_long', 'hibernation_started']);
+  });
+
+  it('tries again after a failure, and by force after two hours, with one critical alert', () => {
+    const subject = until(until(silent(), 300), 1_800).rested({ outcome: 'failed' });
+    expect(subject.state.status).toBe('orphaned');
+    expect(subject.after(299).kinds()).not.toContain('startHibernation');
+    expect(subject.after(1).effects).toContainEqual(expect.objectContaining({ kind: 'startHibernation' }));
+    subject.rested({ outcome: 'held' });
+    expect(until(subject, 7_200).eventTypes).toContain('agent_force_stop');
+    expect(subject.effects).toMatchObject([{ input: { force: true } }]);
+    subject.rested({ outcome: 'failed' }).after(300);
+    expect(subject.eventTypes).toContain('hibernation_started');
+    expect(subject.publication?.events.find((event) => event.eventType === 'agent_force_stop')).toMatchObject(
+      {
+        severity: 'critical',
+      },
+    );
+  });
+
+  it('goes through all of its steps when time was skipped, and starts one hibernation', () => {
+    const subject = silent().after(3 * 3_600);
+    expect(subject.eventTypes).toEqual(['agent_orphaned', 'agent_force_stop', 'hibernation_started']);
+    expect(subject.acts()).toEqual(['startHibernation']);
+  });
+
+  it('of most of a client stops nothing at the first deadline, and alerts once for all', () => {
+    const subject = until(running().lose('running', true), 300);
+    expect(subject.publication?.events).toMatchObject([{ eventType: 'agent_orphaned', severity: 'info' }]);
+    expect(until(subject, 1_800).acts()).toEqual([]);
+    expect(subject.eventTypes).toEqual(['hibernation_held']);
+    expect(until(subject, 7_199).acts()).toEqual([]);
+    expect(until(subject, 7_200).acts()).toEqual(['startHibernation']);
+  });
+
+  it.each([
+    ['off', 'hibernation_held'],
+    ['report', 'hibernation_dry_run'],
+  ] as const)('under the policy "%s" stops nothing and says so once', (silencePolicy, said) => {
+    const subject = until(silent(withPolicy({ silencePolicy })), 300);
+    expect(until(subject, 1_800).eventTypes).toEqual([said]);
+    expect(until(subject, 20_000)).toMatchObject({ effects: [], publication: null });
+    expect(subject.state.status).toBe('orphaned');
+  });
+
+  it('stops no protected agent, until the protection is lifted', () => {
+    const subject = until(silent(running().protect()), 2_000);
+    expect(subject.acts()).toEqual([]);
+    expect(subject.state.status).toBe('orphaned');
+    expect(subject.protect(false).after(1).acts()).toEqual(['startHibernation']);
+  });
+
+  it('is no ground any more when the agent is heard while it is being hibernated', () => {
+    const subject = until(until(silent(), 300), 1_800).beat('i-1', 9);
+    expect(subject.effects).toMatchObject([{ kind: 'cancelHibernation', workflowId: 'hibernate:a1:1' }]);
+    expect(subject.state.status).toBe('hibernating');
+    expect(subject.rested({ outcome: 'cancelled' }).state).toMatchObject({
+      status: 'online',
+      hibernation: null,
+    });
+  });
+
+  it('counts from the end of a keep-alive, also of one that ended before it was noticed', () => {
+    const subject = running().on({ kind: 'keepAlive', minutes: 1 });
+    const heardMs = subject.nowMs;
+    subject.lose('running');
+    expect(subject.state.silentSinceMs).toBe(heardMs + 60_000);
+    subject.on({ kind: 'keepAlive', minutes: 60 }).after(3_600);
+    const endMs = subject.state.silentSinceMs ?? 0;
+    expect(endMs).toBeGreaterThan(heardMs + 3_600_000);
+    expect(subject.on({ kind: 'clock' }, endMs + 299_000 - subject.nowMs).state.status).toBe('silent');
+    expect(subject.after(1).state.status).toBe('orphaned');
+  });
+
+  it('kept alive during its hibernation is not hibernated', () => {
+    const subject = until(until(silent(), 300), 1_800).on({ kind: 'keepAlive', minutes: 60 });
+    expect(subject.kinds()).toEqual(['cancelHibernation']);
+    expect(subject.rested({ outcome: 'cancelled' }).state.status).toBe('silent');
+    expect(subject.after(3_000).kinds()).not.toContain('startHibernation');
+  });
+
+  it('of a machine that EC2 turns out to have ended is a loss, recovered at once', () => {
+    const subject = until(until(silent(), 300), 1_800).rested({ outcome: 'gone' });
+    expect(subject.state).toMatchObject({ primary: null, hibernation: null, status: 'silent' });
+    expect(subject.kinds()).toEqual(['startRetirement', 'startSwitch']);
+  });
+
+  describe('for seven days', () => {
+    const orphaned = () => until(until(silent(), 300), 1_800).rested({ outcome: 'done', method: 'stop' });
+
+    it('saves the volumes first and deletes the agent then', () => {
+      const subject = orphaned();
+      const orphanedAtMs = subject.state.silence?.orphanedAtMs ?? 0;
+      expect(nextDeadlineMs(subject.state)).toBe(orphanedAtMs + 7 * DAYS * 1000);
+      subject.on({ kind: 'clock' }, orphanedAtMs + 7 * DAYS * 1000 - subject.nowMs);
+      expect(subject.effects).toMatchObject([{ kind: 'startHibernation', input: { cause: 'forgotten' } }]);
+      subject.rested({ outcome: 'done', method: 'snapshots', snapshotIds: ['snap-1', 'snap-2'] });
+      expect(subject.state).toMatchObject({ status: 'deleted', primary: null });
+      expect(subject.effects).toMatchObject([
+        { kind: 'startRetirement', input: { instanceId: 'i-1', reason: 'forgotten', waitSeconds: 0 } },
+      ]);
+      expect(subject.publication?.events).toMatchObject([
+        { eventType: 'agent_deleted', details: { snapshot_ids: ['snap-1', 'snap-2'] } },
+      ]);
+    });
+
+    it('is hibernated as before when the snapshots fail, and tried again an hour later', () => {
+      const subject = orphaned()
+        .after(7 * DAYS)
+        .rested({ outcome: 'failed' });
+      expect(subject.state).toMatchObject({
+        status: 'hibernated',
+        hibernation: { phase: 'hibernated', cause: 'silence', method: 'stop' },
+      });
+      expect(subject.after(3_000).effects).toEqual([]);
+      expect(subject.after(3_000).kinds()).toEqual(['startHibernation']);
+    });
+
+    it('of a machine that became an image deletes the agent and keeps the image', () => {
+      const subject = until(until(silent(), 300), 1_800)
+        .rested({ outcome: 'done', method: 'image', imageId: 'ami-9' })
+        .after(7 * DAYS);
+      expect(subject.state.status).toBe('deleted');
+      expect(subject.publication?.events[0]).toMatchObject({ details: { image_id: 'ami-9' } });
+    });
+
+    it.each([
+      ['was shut down cleanly', () => running().goodbye()],
+      ['was hibernated by a person', () => running().hibernate().rested({ outcome: 'done', method: 'stop' })],
+      ['is protected', () => orphaned().protect()],
+      ['is kept alive', () => orphaned().on({ kind: 'keepAlive', minutes: 60 * 24 * 30 })],
+      ['has the policy not to', () => withPolicy({ deletePolicy: 'off' }, orphaned())],
+    ])('deletes no agent that %s', (_, subject) => {
+      const later = subject().after(8 * DAYS);
+      expect(later.state.status).not.toBe('deleted');
+      expect(later.kinds()).toEqual([]);
+    });
+
+    it('only reports when the policy says so', () => {
+      const subject = withPolicy({ deletePolicy: 'report' }, orphaned()).after(7 * DAYS);
+      expect(subject).toMatchObject({ effects: [], eventTypes: ['deletion_dry_run'] });
+      expect(subject.after(7 * DAYS).publication).toBeNull();
+    });
+  });
+});
+
+describe('idleness', () => {
+  /** Up for long enough, and idle for the warning window. */
+  const idle = (policy: Partial<AgentPolicy> = {}) => {
+    const subject = withPolicy(policy).after(3_600);
+    return subject.idleBeat(subject.nowMs - 180_000);
+  };
+
+  it('warns with a countdown, and hibernates when it is over', () => {
+    const subject = idle();
+    expect(subject.eventTypes).toEqual(['hibernation_warning']);
+    const dueMs = subject.nowMs + 120_000;
+    expect(viewOf(subject.state).idleWarning?.dueAt).toBe(new Date(dueMs).toISOString());
+    expect(subject.publication?.idleWarning?.dueAt).toBe(new Date(dueMs).toISOString());
+    expect(nextDeadlineMs(subject.state)).toBe(dueMs);
+    expect(subject.after(119).effects).toEqual([]);
+    expect(subject.after(1).effects).toMatchObject([{ kind: 'startHibernation', input: { cause: 'idle' } }]);
+    expect(subject.state.status).toBe('hibernating');
+  });
+
+  it('leaves two minutes after the warning, however late that came', () => {
+    const subject = running().after(3_600);
+    subject.idleBeat(subject.nowMs - 3_000_000);
+    expect(subject.eventTypes).toEqual(['hibernation_warning']);
+    expect(subject.after(119).effects).toEqual([]);
+    expect(subject.after(1).kinds()).toEqual(['startHibernation']);
+  });
+
+  it('is over with the first busy sample, before and during the hibernation', () => {
+    const subject = idle().idleBeat(null);
+    expect(subject.eventTypes).toEqual(['hibernation_warning_lifted']);
+    expect(subject.after(600)).toMatchObject({ effects: [], publication: null });
+    const late = idle().after(120).idleBeat(null);
+    expect(late.kinds()).toEqual(['cancelHibernation']);
+    expect(late.rested({ outcome: 'cancelled' }).state).toMatchObject({ status: 'online', idleness: null });
+  });
+
+  it('of a young machine waits for the minimum uptime', () => {
+    const subject = running();
+    const startMs = subject.state.primarySinceMs ?? 0;
+    subject.idleBeat(startMs, 200_000);
+    expect(subject.eventTypes).toEqual([]);
+    expect(nextDeadlineMs(subject.state)).toBe(startMs + 480_000);
+    subject.on({ kind: 'clock' }, startMs + 480_000 - subject.nowMs);
+    expect(subject.eventTypes).toEqual(['hibernation_warning']);
+    expect(nextDeadlineMs(subject.state)).toBe(startMs + 600_000);
+  });
+
+  it.each([
+    ['kept alive', (subject: Subject) => subject.on({ kind: 'keepAlive', minutes: 60 })],
+    ['protected', (subject: Subject) => subject.protect()],
+    ['in a switch', (subject: Subject) => (subject.requestSwitch(), subject)],
+    ['silent', (subject: Subject) => subject.lose('running')],
+  ])('of an agent that is %s hibernates nothing', (_, change) => {
+    expect(change(idle()).after(200).kinds()).not.toContain('startHibernation');
+  });
+
+  it('after a keep-alive counts from its end, with a warning of its own', () => {
+    const subject = idle().on({ kind: 'keepAlive', minutes: 10 });
+    expect(subject.publication?.idleWarning).toBeNull();
+    subject.after(600);
+    expect(subject.after(179).eventTypes).toEqual([]);
+    expect(subject.after(1).eventTypes).toEqual(['hibernation_warning']);
+  });
+
+  it('is reported only, once, when the policy says so', () => {
+    const subject = idle({ idlePolicy: 'report' });
+    expect(subject).toMatchObject({ effects: [], eventTypes: ['hibernation_dry_run'] });
+    expect(subject.after(3_000)).toMatchObject({ effects: [], publication: null });
+  });
+
+  it('that came to nothing is tried again later', () => {
+    const subject = idle().after(120).rested({ outcome: 'held' });
+    expect(subject.state.status).toBe('online');
+    expect(subject.after(299).effects).toEqual([]);
+    expect(subject.after(1).kinds()).toEqual(['startHibernation']);
+  });
+});
+
+describe('a machine at rest', () => {
+  const stopped = () => running().hibernate().rested({ outcome: 'done', method: 'hibernate' });
+  const imaged = () => running().hibernate().rested({ outcome: 'done', method: 'image', imageId: 'ami-9' });
+
+  it('that was stopped stays the primary, and is started by resume', () => {
+    const subject = stopped();
+    expect(subject.state).toMatchObject({ status: 'hibernated', primary: { instanceId: 'i-1' } });
+    expect(nextDeadlineMs(subject.state)).toBeNull();
+    expect(subject.resume().effects).toMatchObject([
+      { kind: 'startResumption', workflowId: 'resume:a1:2', input: { instance: { instanceId: 'i-1' } } },
+    ]);
+    expect(subject.resumed('started').beat('i-1', 9).state).toMatchObject({
+      status: 'online',
+      incarnation: 1,
+      hibernation: null,
+    });
+  });
+
+  it('that was imaged is retired at once, and resumed by a launch from its image', () => {
+    const subject = imaged();
+    expect(subject.state).toMatchObject({ status: 'hibernated', primary: null });
+    expect(subject.effects).toMatchObject([
+      { kind: 'startRetirement', input: { instanceId: 'i-1', reason: 'hibernated', waitSeconds: 0 } },
+    ]);
+    expect(subject.resume().effects).toMatchObject([{ kind: 'startSwitch', input: { imageId: 'ami-9' } }]);
+    subject.candidate('i-2').cutOver('i-2');
+    expect(subject.state).toMatchObject({ status: 'online', incarnation: 2, hibernation: null });
+  });
+
+  it('is launched from its image again when the first try to resume it fails', () => {
+    const subject = imaged()
+      .resume()
+      .on({
+        kind: 'childReport',
+        message: { kind: 'switchEnded', switchNumber: 1, outcome: 'failed', message: 'no' },
+      })
+      .after(30);
+    expect(subject.effects).toMatchObject([{ kind: 'startSwitch', input: { imageId: 'ami-9' } }]);
+  });
+
+  it('is not woken by a heartbeat that was sent before it stopped', () => {
+    const subject = running().hibernate();
+    const sentMs = subject.nowMs;
+    subject.rested({ outcome: 'done', method: 'stop' });
+    const message = {
+      instanceId: 'i-1',
+      revision: 9,
+      health: 'healthy' as const,
+      mode: null,
+      zone: null,
+      receivedAt: new Date(sentMs).toISOString(),
+    };
+    expect(subject.on({ kind: 'heartbeat', message }).state.status).toBe('hibernated');
+  });
+
+  it('says goodbye without going offline, and a goodbye counts if it was not put to rest after all', () => {
+    expect(running().hibernate().goodbye().rested({ outcome: 'done', method: 'stop' }).state.status).toBe(
+      'hibernated',
+    );
+    expect(running().hibernate().goodbye().rested({ outcome: 'failed' }).state.status).toBe('offline');
+  });
+
+  it('needs no successor when EC2 gives notice, but one that is not at rest after all does', () => {
+    expect(stopped().notice('i-1').kinds()).toEqual([]);
+    const subject = running().hibernate().notice('i-1');
+    expect(subject.kinds()).toEqual([]);
+    expect(subject.rested({ outcome: 'failed' }).kinds()).toEqual(['startSwitch']);
+  });
+
+  it('that could not be started stays hibernated, with a critical alert', () => {
+    const subject = stopped().resume().resumed('failed');
+    expect(subject.state).toMatchObject({ status: 'hibernated', hibernation: { phase: 'hibernated' } });
+    expect(subject.publication?.events).toMatchObject([
+      { eventType: 'resumption_failed', severity: 'critical' },
+    ]);
+  });
+
+  it('whose workflow ended without a report is asked after, and the rest is given up', () => {
+    const subject = running()
+      .hibernate()
+      .after(3 * 3_600);
+    expect(subject.effects).toEqual([{ kind: 'lookUpChild', workflowId: 'hibernate:a1:1' }]);
+    subject.on({ kind: 'childLookedUp', workflowId: 'hibernate:a1:1', open: false, status: 'TERMINATED' });
+    expect(subject.state).toMatchObject({ status: 'online', hibernation: null });
+  });
+});
+
+describe('deletion', () => {
+  it('keeps the machine unless its end is asked for, and tells it to stand down', () => {
+    const subject = running().delete();
+    expect(subject.state).toMatchObject({ status: 'deleted', primary: null });
+    expect(subject.publication).toMatchObject({
+      status: 'deleted',
+      keptInstanceIds: ['i-1'],
+      standings: [{ instanceId: 'i-1', role: 'superseded' }],
+    });
+    expect(subject.effects).toEqual([]);
+  });
+
+  it('retires the machine when asked, after the wait, in which a new registration saves it', () => {
+    const subject = running().delete('retire');
+    expect(subject.effects).toMatchObject([
+      { kind: 'startRetirement', input: { instanceId: 'i-1', reason: 'deleted', waitSeconds: 300 } },
+    ]);
+    expect(subject.publication?.keptInstanceIds).toEqual([]);
+  });
+
+  it('cancels a switch, retires what that launched, and refuses its cut-over', () => {
+    const subject = running();
+    subject.requestSwitch();
+    subject.candidate('i-2').delete();
+    expect(subject.effects).toMatchObject([{ kind: 'signalSwitch', signal: 'cancel' }]);
+    subject.on({
+      kind: 'childReport',
+      message: { kind: 'cutOverRequested', switchNumber: 1, instanceId: 'i-2' },
+    });
+    expect(subject.effects).toMatchObject([{ payload: { committed: false } }]);
+    subject.on({
+      kind: 'childReport',
+      message: { kind: 'switchEnded', switchNumber: 1, outcome: 'cancelled', message: 'deleted' },
+    });
+    expect(subject.kinds()).toEqual(['startRetirement']);
+    expect(subject.state).toMatchObject({ status: 'deleted', activeSwitch: null, recoverAtMs: null });
+  });
+
+  it('lets a new registration wait until it is in the books', () => {
+    expect(running().delete().register(facts('i-1'))).toMatchObject({ result: 'wait' });
+  });
+
+  it('asked for twice has the effect of one', () => {
+    const subject = running().delete('retire');
+    expect(subject.delete('retire')).toMatchObject({ effects: [], publication: null });
+  });
+});
+
+describe('what is refused', () => {
+  it.each([
+    ['hibernate', running().hibernate(), 'NotNow'],
+    ['hibernate', new Subject(), 'NoPrimary'],
+    ['resume', running(), 'NotNow'],
+    ['resume', running().hibernate(), 'NotNow'],
+    ['switch', running().hibernate().rested({ outcome: 'done', method: 'stop' }), 'NotNow'],
+    ['switch', running().goodbye(), 'NoPrimary'],
+    ['protect', running().delete(), 'NotNow'],
+  ] as const)('%s', (wish, subject, type) => {
+    expect(refusalOf(subject.state, wish)).toMatchObject({ type });
+  });
+
+  it('is nothing that can be done', () => {
+    expect(refusalOf(running().state, 'hibernate')).toBeNull();
+    expect(
+      refusalOf(running().hibernate().rested({ outcome: 'done', method: 'stop' }).state, 'resume'),
+    ).toBeNull();
+  });
+});
+
+test('all of the state is plain JSON', () => {
+  const states: AgentState[] = [
+    running().lose('running').after(3_600).state,
+    running().hibernate().rested({ outcome: 'done', method: 'image', imageId: 'ami-9' }).resume().state,
+    initialState({ clientId: 'c', agentId: 'a', logicalAgentId: 'l' }, running().state.policy),
+  ];
+  for (const state of states) expect(JSON.parse(JSON.stringify(state))).toEqual(state);
+  expect(states[0]?.silentSinceMs).toBeGreaterThan(T0);
+});
