@@ -1,15 +1,19 @@
-/** The control worker: workflows, books, the EC2 steps of its own account, the lease sweep and the outbox relay. */
+/** The control worker: workflows, books, the EC2 steps of its own account, the lease sweep and the relays. */
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 import pino from 'pino';
 import { EnvironmentError } from '../contracts/environment';
 import { connectDatabase } from '../db/connect';
 import { sweepLeases } from '../db/lease-sweep';
+import { announceWaitingEvents } from '../db/notification-relay';
 import { drainOutbox } from '../db/outbox';
 import { connectTemporal } from '../temporal/connect';
+import { notifyStarter } from '../temporal/notify-starter';
 import { ensureSearchAttributes } from '../temporal/search-attributes';
 import { connectionOptions } from '../temporal/settings';
 import { signalSender } from '../temporal/signal-sender';
+import { notificationParts } from './notification-settings';
 import { periodically } from './periodic';
+import { keepSamplesPeriodically } from './sample-keeping';
 import { readWorkerSettings } from './settings';
 import { createWorkerSet } from './worker-set';
 
@@ -38,6 +42,7 @@ async function main(): Promise<void> {
     accountId: settings.AWS_ACCOUNT_ID,
     regions: settings.regions,
     apiPublicUrl: settings.API_PUBLIC_URL,
+    notifications: notificationParts(settings),
   });
 
   const sweepMs = settings.LEASE_SWEEP_MS;
@@ -49,6 +54,12 @@ async function main(): Promise<void> {
   const relay = periodically('the outbox relay', settings.OUTBOX_RELAY_MS, log, () =>
     drainOutbox(db, send, { minAgeMs: settings.OUTBOX_RELAY_MS }),
   );
+  const notify = notifyStarter(client, settings.TASK_QUEUE);
+  const notifications = periodically('the notification relay', settings.NOTIFY_RELAY_MS, log, () =>
+    announceWaitingEvents(db, notify),
+  );
+
+  const samples = keepSamplesPeriodically(db, settings, log);
 
   let stopping = false;
   const stop = () => {
@@ -67,7 +78,7 @@ async function main(): Promise<void> {
   try {
     await running;
   } finally {
-    await Promise.all([sweep.stop(), relay.stop()]);
+    await Promise.all([sweep.stop(), relay.stop(), samples.stop(), notifications.stop()]);
     await db.destroy();
     await nativeConnection.close();
     await close();

@@ -1,8 +1,10 @@
 /** The control worker's environment. */
 import { z } from 'zod';
 import { readEnvironment, wholeNumber } from '../contracts/environment';
+import { SAMPLE_LIMITS } from '../db/sample-parts';
 import { databaseVariables } from '../db/settings';
 import { temporalVariables } from '../temporal/settings';
+import { notificationVariables } from './notification-settings';
 
 const workerVariables = z.object({
   ...databaseVariables,
@@ -37,6 +39,13 @@ const workerVariables = z.object({
   OUTBOX_RELAY_MS: wholeNumber(50, 60_000)
     .default(1_000)
     .describe('milliseconds between two looks at news that nobody has delivered, from 50 to 60000'),
+  ...notificationVariables,
+  SAMPLES_FULL_RATE_HOURS: wholeNumber(1, 168)
+    .default(SAMPLE_LIMITS.fullRateHours)
+    .describe('hours for which each sample of a heartbeat is kept, from 1 to 168'),
+  SAMPLES_FULL_RATE_MB: wholeNumber(1, 10_000_000)
+    .default(SAMPLE_LIMITS.fullRateBytes / 2 ** 20)
+    .describe('megabytes of such samples beyond which the oldest go early, from 1 to 10000000'),
   METRICS_ADDRESS: z
     .string()
     .regex(/^[\w.-]+:\d{1,5}$/)
