@@ -59,7 +59,12 @@ export async function keepSamples(db: Db, limits: SampleLimits): Promise<Samples
   return kept;
 }
 
-async function outdated(db: Db, limits: SampleLimits): Promise<{ part: SamplePartsView; early: boolean }[]> {
+interface Outdated {
+  part: SamplePartsView;
+  early: boolean;
+}
+
+async function outdated(db: Db, limits: SampleLimits): Promise<Outdated[]> {
   const ages: Record<string, string> = {
     heartbeat_samples: `${limits.fullRateHours} hours`,
     heartbeat_samples_5m: `${limits.minutesDays} days`,
