@@ -153,6 +153,8 @@ export type TerminationResult =
   | { outcome: 'requested' }
   /** It must not be terminated: it is its agent's primary (again). */
   | { outcome: 'refused'; message: string }
+  /** A stop switch or the cap holds it back; another attempt comes later. */
+  | { outcome: 'held'; message: string }
   /** EC2 did not take the request; another attempt comes later. */
   | { outcome: 'failed'; message: string };
 
@@ -198,13 +200,13 @@ export interface HibernationActivities {
   ): Promise<StopResult>;
   /** Fails, to be retried, until EC2 itself calls the instance stopped. */
   proveStopped(address: InstanceAddress): Promise<{ message: string }>;
-  /** Makes an image, or finds the one that an earlier attempt of the same name made. */
-  createImage(request: InstanceAddress & { name: string; reason: string }): Promise<{ imageId: string }>;
+  /** Makes an image, or finds the one that an earlier attempt of the same purpose made. */
+  createImage(request: InstanceAddress & { purpose: string; reason: string }): Promise<{ imageId: string }>;
   /** Fails, to be retried, until the image is available; for good when it failed. */
   proveImageAvailable(request: InstanceAddress & { imageId: string }): Promise<{ message: string }>;
-  /** Begins a snapshot of each volume, or finds those of an earlier attempt of the same key. */
+  /** Begins a snapshot of each volume, or finds those of an earlier attempt of the same purpose. */
   snapshotVolumes(
-    request: InstanceAddress & { key: string; reason: string },
+    request: InstanceAddress & { purpose: string; reason: string },
   ): Promise<{ snapshotIds: string[] }>;
   /** Fails, to be retried, until all are completed; for good when one failed. */
   proveSnapshotsCompleted(request: InstanceAddress & { snapshotIds: string[] }): Promise<{ message: string }>;

@@ -195,3 +195,14 @@ async function markZombie(db: Db, clientId: string, instanceId: string, since: s
     .where('instance_status', 'in', ['launching', 'running', 'primary'])
     .execute();
 }
+
+/** Whether machines of the agent may be ended at all. */
+export async function autoTerminateOf(db: Db, clientId: string, agentId: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('agents')
+    .select('auto_terminate_enabled')
+    .where('id', '=', agentId)
+    .where('client_id', '=', clientId)
+    .executeTakeFirst();
+  return row?.auto_terminate_enabled ?? true;
+}

@@ -1,7 +1,7 @@
 /**
  * The tables as Kysely sees them, and who writes each (the migrations' grants hold them to it):
  *
- * - the API:                 clients, tokens, agent_identities
+ * - the API:                 clients, tokens, agent_identities, stop_switches
  * - the heartbeat intake:    leases (all but `state = 'silent'`), heartbeat_samples, outbox
  * - the workflows' activities: agents, instances, replica_instances, launch_intents, instance_standing, system_events
  * - the lease sweep:         leases (`state = 'silent'`, and `lease_until` after a gap of its own), sweep_runs
@@ -233,6 +233,16 @@ export interface OutboxTable {
   undeliverable: Generated<boolean>;
 }
 
+/** While a row is there, nothing of its scope is stopped or ended. */
+export interface StopSwitchesTable {
+  /** `system`, or `client:<id>`. */
+  scope: string;
+  client_id: string | null;
+  reason: string;
+  set_by: string;
+  set_at: WithDefault<Timestamp>;
+}
+
 export interface SweepRunsTable {
   name: string;
   last_run_at: Timestamp;
@@ -250,5 +260,6 @@ export interface Database extends SampleTables {
   instance_standing: InstanceStandingTable;
   leases: LeasesTable;
   outbox: OutboxTable;
+  stop_switches: StopSwitchesTable;
   sweep_runs: SweepRunsTable;
 }

@@ -103,15 +103,15 @@ export async function hibernationWorkflow(input: HibernationInput): Promise<Hibe
 
   async function save(method: HibernationMethod): Promise<Partial<HibernationResult>> {
     view.phase = 'saving';
-    const name = `spotkeeper-${agentId}-hibernation-${number}`;
+    const purpose = `hibernation ${number}`;
     switch (method) {
       case 'image': {
-        const { imageId } = await ec2.createImage({ ...address, name, reason });
+        const { imageId } = await ec2.createImage({ ...address, purpose, reason });
         await saving.proveImageAvailable({ ...address, imageId });
         return { imageId };
       }
       case 'snapshots': {
-        const { snapshotIds } = await ec2.snapshotVolumes({ ...address, key: name, reason });
+        const { snapshotIds } = await ec2.snapshotVolumes({ ...address, purpose, reason });
         await saving.proveSnapshotsCompleted({ ...address, snapshotIds });
         return { snapshotIds };
       }

@@ -37,7 +37,7 @@ export async function retirementWorkflow(input: RetirementInput): Promise<Retire
     try {
       const asked = await ec2.terminateInstance({ ...address, reason });
       if (asked.outcome === 'refused') return 'refused';
-      if (asked.outcome === 'failed') return null;
+      if (asked.outcome === 'failed' || asked.outcome === 'held') return null;
       accepted = true;
       await prove.proveTerminated(address);
       return 'terminated';

@@ -213,6 +213,16 @@ create table outbox (
 );
 create index outbox_waiting on outbox (workflow_id, id) where not undeliverable;
 
+-- While a row is there, nothing of its scope is stopped or ended: 'system', or 'client:<id>'.
+create table stop_switches (
+  scope text primary key,
+  client_id text references clients (id),
+  reason text not null,
+  set_by text not null,
+  set_at timestamptz not null default now(),
+  check (scope = case when client_id is null then 'system' else 'client:' || client_id end)
+);
+
 create table sweep_runs (
   name text primary key,
   last_run_at timestamptz not null
@@ -256,6 +266,8 @@ grant select on clients, tokens, agent_identities, agents, instances, replica_in
   system_events, instance_standing, leases to spotkeeper_api;
 grant insert, update on clients, tokens, agent_identities to spotkeeper_api;
 grant insert on outbox to spotkeeper_api;
+grant select, insert, delete on stop_switches to spotkeeper_api;
+grant select on stop_switches to spotkeeper_worker;
 
 grant select on clients, agent_identities, agents, instances, replica_instances, launch_intents, system_events,
   instance_standing, leases, outbox, sweep_runs to spotkeeper_worker;
@@ -294,6 +306,17 @@ begin
     execute format('create policy all_for_ingest on %I to spotkeeper_ingest using (true) with check (true)', name);
   end loop;
 end $$;
+
+alter table stop_switches enable row level security;
+alter table stop_switches force row level security;
+create policy all_for_worker on stop_switches to spotkeeper_worker using (true) with check (true);
+-- Everyone sees the system's switch; only an administrator moves it.
+create policy seen on stop_switches for select to spotkeeper_api
+  using (client_id is null or client_id = request_client() or request_is_admin());
+create policy set_own on stop_switches for insert to spotkeeper_api
+  with check (client_id = request_client() or request_is_admin());
+create policy lift_own on stop_switches for delete to spotkeeper_api
+  using (client_id = request_client() or request_is_admin());
 
 create policy own_client on clients to spotkeeper_api
   using (id = request_client() or request_is_admin()) with check (request_is_admin());

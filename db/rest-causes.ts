@@ -1,0 +1,70 @@
+/** What the books say, at this moment, of the grounds for putting a machine to rest. Read only. */
+import { sql } from 'kysely';
+import type { Db } from './connect';
+
+/** Which instance of which agent. */
+export interface RestSubject {
+  clientId: string;
+  agentId: string;
+  instanceId: string;
+}
+
+export interface RestGrounds {
+  /** A person asked that no policy stops or deletes the machine, or keeps the agent alive just now. */
+  protected: boolean;
+  keptAlive: boolean;
+  /** Whether some API takes heartbeats in: if none does, silence is ours. */
+  intakeAlive: boolean;
+  /** Since the last heartbeat, by the database's clock; null when none was ever stored. */
+  silentSeconds: number | null;
+  saidGoodbye: boolean;
+  heartbeatIntervalSeconds: number;
+  leaseId: string | null;
+}
+
+/** The intake says every few seconds that it is there. */
+const INTAKE_SECONDS = 60;
+
+/** Null when the instance is not the agent's primary in the books. */
+export async function readGrounds(db: Db, subject: RestSubject): Promise<RestGrounds | null> {
+  const { rows } = await sql<RestGrounds>`
+    select agents.protected, coalesce(agents.keep_alive_until > now(), false) as "keptAlive",
+      coalesce((select last_run_at > now() - make_interval(secs => ${INTAKE_SECONDS})
+        from sweep_runs where name = 'intake'), false) as "intakeAlive",
+      case when leases.heartbeats > 0 then extract(epoch from now() - leases.last_heartbeat_at)::float8 end
+        as "silentSeconds",
+      coalesce(leases.state = 'offline', false) as "saidGoodbye",
+      standing.heartbeat_interval_seconds as "heartbeatIntervalSeconds", leases.id as "leaseId"
+    from agents
+    join instance_standing standing on standing.agent_id = agents.id and standing.role = 'primary'
+    left join leases on leases.agent_id = agents.id and leases.instance_id = standing.instance_id
+    where agents.id = ${subject.agentId} and agents.client_id = ${subject.clientId}
+      and standing.instance_id = ${subject.instanceId}`.execute(db);
+  return rows[0] ?? null;
+}
+
+export interface IdleSamples {
+  samples: number;
+  /** Busy, or of an unknown reading. */
+  notIdle: number;
+  /** The longest time without a sample, from the window's start to now. */
+  longestGapSeconds: number;
+}
+
+/** The samples of one lease in the last seconds. */
+export async function readIdleSamples(db: Db, leaseId: string, seconds: number): Promise<IdleSamples> {
+  const { rows } = await sql<IdleSamples>`
+    with seen as (
+      select received_at, idle from heartbeat_samples
+      where lease_id = ${leaseId} and received_at >= now() - make_interval(secs => ${seconds})
+    ), moments as (
+      select received_at as at from seen
+      union all select now() - make_interval(secs => ${seconds}) union all select now()
+    ), gaps as (
+      select at - lag(at) over (order by at) as gap from moments
+    )
+    select (select count(*)::int from seen) as samples,
+      (select count(*)::int from seen where idle is not true) as "notIdle",
+      (select extract(epoch from max(gap))::float8 from gaps) as "longestGapSeconds"`.execute(db);
+  return rows[0] as IdleSamples;
+}
