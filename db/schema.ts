@@ -5,6 +5,7 @@
  * - the heartbeat intake:    leases (all but `state = 'silent'`), heartbeat_samples, outbox
  * - the workflows' activities: agents, instances, replica_instances, launch_intents, instance_standing, system_events
  * - the lease sweep:         leases (`state = 'silent'`, and `lease_until` after a gap of its own), sweep_runs
+ * - the price watch:       price_book; instance_stops by whoever stops or starts a machine
  * - the workers' roll-up:    heartbeat_samples_5m, heartbeat_samples_1h, sample_rollups (and parts of all samples)
  *
  * The outbox is a queue: whoever has news adds a row in the transaction that makes it true, and whoever is alive
@@ -19,6 +20,7 @@ import type {
   PurchaseOption,
   ReplicaStatus,
 } from '../contracts/states';
+import type { PriceTables } from './price-tables';
 import type { SampleTables } from './sample-tables';
 
 type Timestamp = ColumnType<Date, Date | string, Date | string>;
@@ -210,6 +212,8 @@ export interface LeasesTable {
   az: string | null;
   /** Of the busiest GPU in the latest sample. */
   gpu_utilization_percent: number | null;
+  /** Decimal dollars, as the agent itself reported it last. */
+  cost_accumulated: WithDefault<ColumnType<string | null, string | null, string | null>>;
   /** Since when every sample was idle without a gap. */
   idle_since: Timestamp | null;
   /** Whether the workflow was told of this idleness. */
@@ -248,7 +252,7 @@ export interface SweepRunsTable {
   last_run_at: Timestamp;
 }
 
-export interface Database extends SampleTables {
+export interface Database extends SampleTables, PriceTables {
   clients: ClientsTable;
   tokens: TokensTable;
   agent_identities: AgentIdentitiesTable;

@@ -1,5 +1,6 @@
 /** The first schema. Who writes which table is said in `../schema.ts`; the grants below enforce it. */
 import { type Kysely, sql } from 'kysely';
+import { PRICE_TABLES } from './price-tables';
 import { SAMPLE_ACCESS, SAMPLE_TABLES } from './sample-tables';
 
 const TABLES = `
@@ -63,7 +64,10 @@ create table agents (
   updated_at timestamptz not null default now(),
   deleted_at timestamptz
 );
-create index agents_of_client on agents (client_id, logical_agent_id);
+create index agents_of_client on agents (client_id, id) where status <> 'deleted';
+create index agents_by_status on agents (client_id, status, id);
+create index agents_by_zone on agents (client_id, az, id);
+create index agents_deleted on agents (client_id, deleted_at, id) where status = 'deleted';
 create index agents_on_instance on agents (primary_instance_id);
 
 create table instances (
@@ -158,6 +162,7 @@ create table system_events (
   created_at timestamptz not null default now()
 );
 create index system_events_of_client on system_events (client_id, id);
+create index system_events_of_agent on system_events (agent_id, id) where agent_id is not null;
 
 create table instance_standing (
   agent_id text not null,
@@ -189,6 +194,8 @@ create table leases (
   mode text,
   az text,
   gpu_utilization_percent real,
+  -- As the agent itself reported it last.
+  cost_accumulated numeric,
   -- Since when every sample was idle without a gap; and whether the workflow was told.
   idle_since timestamptz,
   idle_reported boolean not null default false,
@@ -336,6 +343,6 @@ create policy read_by_admin on system_events for select to spotkeeper_api using 
 `;
 
 export async function up(db: Kysely<unknown>): Promise<void> {
-  const parts = [TABLES, ROLES, ROW_SECURITY, SAMPLE_TABLES, SAMPLE_ACCESS];
+  const parts = [TABLES, ROLES, ROW_SECURITY, SAMPLE_TABLES, SAMPLE_ACCESS, PRICE_TABLES];
   for (const part of parts) await sql.raw(part).execute(db);
 }

@@ -1,0 +1,35 @@
+/** What machines cost: the prices in force, and the times in which a machine was stopped and cost nothing. */
+export const PRICE_TABLES = `
+-- A row a change. A price holds from its time until the next row's of the same pool.
+create table price_book (
+  -- The same zone name is another place in another account.
+  account_id text not null,
+  region text not null,
+  instance_type text not null,
+  mode text not null check (mode in ('spot', 'ondemand')),
+  -- Empty for on-demand prices, which hold in the whole region.
+  zone text not null check ((zone = '') = (mode = 'ondemand')),
+  held_from timestamptz not null,
+  usd_per_hour numeric not null check (usd_per_hour >= 0),
+  primary key (account_id, region, instance_type, mode, zone, held_from)
+);
+
+create table instance_stops (
+  client_id text not null references clients (id),
+  instance_id text not null,
+  stopped_at timestamptz not null,
+  -- Null while it is stopped.
+  started_at timestamptz,
+  primary key (client_id, instance_id, stopped_at)
+);
+create unique index instance_stops_open on instance_stops (client_id, instance_id) where started_at is null;
+
+grant select on price_book, instance_stops to spotkeeper_api, spotkeeper_worker;
+grant insert on price_book to spotkeeper_worker;
+grant insert, update on instance_stops to spotkeeper_worker;
+
+alter table instance_stops enable row level security;
+alter table instance_stops force row level security;
+create policy all_for_worker on instance_stops to spotkeeper_worker using (true) with check (true);
+create policy own_client on instance_stops for select to spotkeeper_api using (client_id = request_client());
+`;

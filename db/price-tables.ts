@@ -1,0 +1,29 @@
+/** The tables of prices as Kysely sees them. The price watch writes the first; whoever stops or starts a machine the second. */
+import type { ColumnType } from 'kysely';
+import type { PurchaseOption } from '../contracts/states';
+
+type Timestamp = ColumnType<Date, Date | string, Date | string>;
+
+export interface PriceBookTable {
+  account_id: string;
+  region: string;
+  instance_type: string;
+  mode: PurchaseOption;
+  /** Empty for on-demand prices. */
+  zone: string;
+  held_from: Timestamp;
+  /** Decimal text. */
+  usd_per_hour: string;
+}
+
+export interface InstanceStopsTable {
+  client_id: string;
+  instance_id: string;
+  stopped_at: Timestamp;
+  started_at: Timestamp | null;
+}
+
+export interface PriceTables {
+  price_book: PriceBookTable;
+  instance_stops: InstanceStopsTable;
+}
