@@ -2,6 +2,7 @@
 import type { AddressInfo } from 'node:net';
 import pino from 'pino';
 import { EnvironmentError } from '../contracts/environment';
+import { targetRules } from '../contracts/notification-targets';
 import { connectDatabase } from '../db/connect';
 import { listenForEvents } from '../db/event-listener';
 import { connectTemporalLazily } from '../temporal/connect';
@@ -33,6 +34,7 @@ async function main(): Promise<void> {
     speed: settings.SPOTKEEPER_SPEED,
     everyBeat: settings.HEARTBEAT_SIGNALS === 'every',
     workflowUrl: workflowUrls(settings.TEMPORAL_UI_URL, settings.TEMPORAL_NAMESPACE),
+    targetRules: targetRules(settings),
     log,
   });
 

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { Client } from '@temporalio/client';
 import express, { type ErrorRequestHandler, type Express } from 'express';
 import type { Logger } from 'pino';
+import type { TargetRules } from '../contracts/notification-targets';
 import type { Db } from '../db/connect';
 import { signalSender } from '../temporal/signal-sender';
 import { accountRoutes } from './account-routes';
@@ -18,6 +19,7 @@ import { Problem, writeProblem } from './http/problem';
 import { HeartbeatIntake } from './intake/heartbeat-intake';
 import { SignalDelivery } from './intake/signal-delivery';
 import { ApiMetrics } from './metrics';
+import { notificationRoutes } from './notification-routes';
 import { peopleRoutes } from './people-routes';
 import { readinessRoutes } from './readiness';
 
@@ -32,6 +34,8 @@ export interface ApiParts {
   /** Each heartbeat becomes a signal. */
   everyBeat: boolean;
   workflowUrl: (workflowId: string) => string | null;
+  /** Where notifications may be sent. */
+  targetRules: TargetRules;
   log: Logger;
 }
 
@@ -76,6 +80,7 @@ function createApp(
     accountRoutes(parts),
     agentRoutes(parts),
     peopleRoutes(parts),
+    notificationRoutes(parts),
     eventRoutes(parts),
     agentDownload(),
   );

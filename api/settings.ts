@@ -1,6 +1,7 @@
 /** The API's environment. */
 import { z } from 'zod';
 import { portVariable, readEnvironment } from '../contracts/environment';
+import { targetVariables } from '../contracts/notification-targets';
 import { databaseVariables } from '../db/settings';
 import { temporalVariables } from '../temporal/settings';
 
@@ -34,6 +35,7 @@ const apiVariables = z.object({
     .max(100_000)
     .default(1)
     .describe('a number from 1 to 100000 by which the durations of policies are divided'),
+  ...targetVariables,
   LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal'])
     .default('info')

@@ -7,6 +7,9 @@
  * - the lease sweep:         leases (`state = 'silent'`, and `lease_until` after a gap of its own), sweep_runs
  * - the price watch:       price_book; instance_stops by whoever stops or starts a machine
  * - the workers' roll-up:    heartbeat_samples_5m, heartbeat_samples_1h, sample_rollups (and parts of all samples)
+ * - the API:                 notification_channels
+ * - notification activities: notifications, notification_events, notification_deliveries, notification_tellings
+ * - the notification relay:  notification_audiences; events get into notification_queue by a trigger on system_events
  *
  * The outbox is a queue: whoever has news adds a row in the transaction that makes it true, and whoever is alive
  * delivers it.
@@ -20,6 +23,7 @@ import type {
   PurchaseOption,
   ReplicaStatus,
 } from '../contracts/states';
+import type { NotificationTables } from './notification-tables';
 import type { PriceTables } from './price-tables';
 import type { SampleTables } from './sample-tables';
 
@@ -252,7 +256,7 @@ export interface SweepRunsTable {
   last_run_at: Timestamp;
 }
 
-export interface Database extends SampleTables, PriceTables {
+export interface Database extends NotificationTables, SampleTables, PriceTables {
   clients: ClientsTable;
   tokens: TokensTable;
   agent_identities: AgentIdentitiesTable;

@@ -10,7 +10,8 @@ export interface KeyedEvent extends SystemEvent {
 export async function writeEvents(
   db: Db,
   clientId: string,
-  agentId: string,
+  /** Null for what concerns no agent, or many. */
+  agentId: string | null,
   events: readonly KeyedEvent[],
 ): Promise<void> {
   if (events.length === 0) return;

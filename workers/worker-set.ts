@@ -5,6 +5,10 @@ import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/w
 import { createBookActivities } from '../activities/book-activities';
 import { createChildActivities } from '../activities/child-activities';
 import { createEc2Activities } from '../activities/ec2-activities';
+import {
+  createNotificationActivities,
+  type NotificationDependencies,
+} from '../activities/notifications/notification-activities';
 import { AwsCloud } from '../cloud/aws-cloud';
 import { ec2TaskQueue } from '../contracts/ids';
 import type { Db } from '../db/connect';
@@ -18,6 +22,7 @@ export interface WorkerSetOptions {
   accountId: string;
   regions: readonly string[];
   apiPublicUrl: string;
+  notifications: Omit<NotificationDependencies, 'db'>;
 }
 
 export interface WorkerSet {
@@ -39,7 +44,11 @@ export async function createWorkerSet(options: WorkerSetOptions): Promise<Worker
       ...shared,
       taskQueue,
       workflowBundle: { codePath: path.join(__dirname, '..', 'workflow-bundle.js') },
-      activities: { ...createBookActivities(db), ...createChildActivities(client) },
+      activities: {
+        ...createBookActivities(db),
+        ...createChildActivities(client),
+        ...createNotificationActivities({ ...options.notifications, db }),
+      },
       // A killed worker's workflows go to another one after this, rather than after ten seconds.
       stickyQueueScheduleToStartTimeout: '2 s',
     }),

@@ -16,6 +16,7 @@ import type {
 } from '../contracts/activities';
 import { failureTypes } from '../contracts/activities';
 import { ec2TaskQueue } from '../contracts/ids';
+import type { NotificationActivities } from '../contracts/notifications';
 
 /** Database work inside the workflow task: a few milliseconds when all is well, retried for as long as it isn't. */
 export const books = proxyLocalActivities<BookActivities>({
@@ -33,6 +34,35 @@ export const rest = proxyActivities<RestActivities>({
   startToCloseTimeout: '30 s',
   retry: { initialInterval: '1 s', maximumInterval: '30 s' },
 });
+
+/** The books of notifications. */
+export const notifications = proxyActivities<NotificationActivities>({
+  startToCloseTimeout: '30 s',
+  retry: { initialInterval: '1 s', maximumInterval: '30 s' },
+});
+
+/** One attempt at a message; a killed worker's goes to another within the heartbeat's time. */
+const ATTEMPT: ActivityOptions = { startToCloseTimeout: '1 min', heartbeatTimeout: '6 s' };
+
+export const senders = {
+  /** Tried for a day: by then somebody has mended a receiver, or nobody will. */
+  day: proxyActivities<NotificationActivities>({
+    ...ATTEMPT,
+    scheduleToCloseTimeout: '24 h',
+    retry: {
+      initialInterval: '5 s',
+      backoffCoefficient: 2,
+      maximumInterval: '15 min',
+      nonRetryableErrorTypes: [failureTypes.never],
+    },
+  }),
+  /** For a person who waits for the answer. */
+  once: proxyActivities<NotificationActivities>({
+    ...ATTEMPT,
+    scheduleToCloseTimeout: '1 min',
+    retry: { maximumAttempts: 1 },
+  }),
+};
 
 const EC2_RETRY: RetryPolicy = {
   initialInterval: '500 ms',

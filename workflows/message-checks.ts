@@ -18,6 +18,7 @@ import type {
   SwitchRequest,
   TerminationNotice,
 } from '../contracts/messages';
+import type { DeliveryEnded } from '../contracts/notifications';
 import { KEEP_ALIVE_DEFAULT_MINUTES } from './agent-liveness';
 
 export type Checked<T> = { ok: true; message: T } | { ok: false; reason: string };
@@ -203,4 +204,8 @@ export function checkSwitchRequest(input: unknown): Checked<SwitchRequest> {
     requestedBy: text,
     requestId: text,
   });
+}
+
+export function checkDeliveryEnded(input: unknown): Checked<DeliveryEnded> {
+  return checkFields(input, { deliveryId: text, outcome: oneOf('delivered', 'failed', 'cancelled') });
 }

@@ -1,5 +1,6 @@
 /** The first schema. Who writes which table is said in `../schema.ts`; the grants below enforce it. */
 import { type Kysely, sql } from 'kysely';
+import { NOTIFICATION_TABLES } from './notification-tables';
 import { PRICE_TABLES } from './price-tables';
 import { SAMPLE_ACCESS, SAMPLE_TABLES } from './sample-tables';
 
@@ -343,6 +344,14 @@ create policy read_by_admin on system_events for select to spotkeeper_api using 
 `;
 
 export async function up(db: Kysely<unknown>): Promise<void> {
-  const parts = [TABLES, ROLES, ROW_SECURITY, SAMPLE_TABLES, SAMPLE_ACCESS, PRICE_TABLES];
+  const parts = [
+    TABLES,
+    ROLES,
+    ROW_SECURITY,
+    SAMPLE_TABLES,
+    SAMPLE_ACCESS,
+    PRICE_TABLES,
+    NOTIFICATION_TABLES,
+  ];
   for (const part of parts) await sql.raw(part).execute(db);
 }
