@@ -10,12 +10,13 @@ import { findClient } from '../db/clients';
 import { type Db, inScope } from '../db/connect';
 import { listInstances } from '../db/instance-reads';
 import { sendSignal } from './agent-routes';
-import { locateAgent, requireActing, requireKind } from './http/access';
-import type { Authenticator, Caller } from './http/bearer';
+import { callerName, locateAgent, ownClient, requireActing, requireKind } from './http/access';
+import type { Authenticator } from './http/bearer';
 import { readJson, validate } from './http/json-body';
 import { Problem } from './http/problem';
 import { parameter, queryCount, queryText, route } from './http/route';
 import type { SignalDelivery } from './intake/signal-delivery';
+import { deleteAgentRoute } from './lifecycle-routes';
 import { requestSwitchOfAgent } from './workflow-calls';
 
 export interface PeopleRouteParts {
@@ -45,7 +46,7 @@ export function peopleRoutes(parts: PeopleRouteParts): Router {
         targetMode: body.target_mode,
         targetPool: body.target_pool_id,
         terminateWaitSeconds: body.terminate_wait_seconds,
-        requestedBy: nameOf(caller),
+        requestedBy: callerName(caller),
         requestId: body.request_id ?? key ?? randomUUID(),
       });
       const reply: SwitchReply = {
@@ -82,6 +83,7 @@ export function peopleRoutes(parts: PeopleRouteParts): Router {
       });
       response.json(detail);
     },
+    DELETE: (request, response) => deleteAgentRoute(parts, request, response),
   });
 
   route(router, '/api/agents/:agentId/instances', {
@@ -126,20 +128,9 @@ export function peopleRoutes(parts: PeopleRouteParts): Router {
   return router;
 }
 
-/** @throws Problem 404 for another's client, as for one that isn't there. */
-function ownClient(caller: Caller, clientId: string): string {
-  const visible = caller.kind === 'admin' || caller.clientId === clientId;
-  if (visible && /^[\w.-]{1,64}$/.test(clientId)) return clientId;
-  throw Problem.notFound('The client');
-}
-
 function idempotencyKey(request: Request): string | null {
   const key = request.get('Idempotency-Key');
   if (key === undefined) return null;
   if (/^[\x21-\x7e]{1,128}$/.test(key)) return key;
   throw new Problem(400, 'invalid_header', 'Idempotency-Key holds from 1 to 128 visible ASCII characters.');
-}
-
-function nameOf(caller: Caller): string {
-  return caller.kind === 'admin' ? 'an administrator' : `a ${caller.kind} token of ${caller.clientId}`;
 }

@@ -20,8 +20,10 @@ import { HeartbeatIntake } from './intake/heartbeat-intake';
 import { SignalDelivery } from './intake/signal-delivery';
 import { ApiMetrics } from './metrics';
 import { notificationRoutes } from './notification-routes';
+import { lifecycleRoutes } from './lifecycle-routes';
 import { peopleRoutes } from './people-routes';
 import { readinessRoutes } from './readiness';
+import { stopSwitchRoutes } from './stop-switch-routes';
 
 export interface ApiParts {
   apiDb: Db;
@@ -80,6 +82,8 @@ function createApp(
     accountRoutes(parts),
     agentRoutes(parts),
     peopleRoutes(parts),
+    lifecycleRoutes(parts),
+    stopSwitchRoutes(parts),
     notificationRoutes(parts),
     eventRoutes(parts),
     agentDownload(),

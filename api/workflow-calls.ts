@@ -13,8 +13,15 @@ import { failureTypes } from '../contracts/activities';
 import { agentWorkflowId, type SearchAttributeName } from '../contracts/ids';
 import {
   type AgentInput,
+  type DeleteAccepted,
+  type DeleteRequest,
+  type HibernateAccepted,
+  type HibernateRequest,
   type Registration,
   type RegistrationOutcome,
+  type ResumeAccepted,
+  type ResumeRequest,
+  type SetProtectedRequest,
   type SwitchAccepted,
   type SwitchRequest,
   updateNames,
@@ -66,10 +73,35 @@ export function requestSwitchOfAgent(
   agentId: string,
   request: SwitchRequest,
 ): Promise<SwitchAccepted> {
+  return update<SwitchAccepted, SwitchRequest>(client, agentId, updateNames.requestSwitch, request);
+}
+
+export function hibernateAgent(client: Client, agentId: string, request: HibernateRequest) {
+  return update<HibernateAccepted, HibernateRequest>(client, agentId, updateNames.hibernate, request);
+}
+
+export function resumeAgent(client: Client, agentId: string, request: ResumeRequest) {
+  return update<ResumeAccepted, ResumeRequest>(client, agentId, updateNames.resume, request);
+}
+
+export function deleteAgent(client: Client, agentId: string, request: DeleteRequest) {
+  return update<DeleteAccepted, DeleteRequest>(client, agentId, updateNames.delete, request);
+}
+
+export function protectAgent(client: Client, agentId: string, request: SetProtectedRequest) {
+  return update<void, SetProtectedRequest>(client, agentId, updateNames.setProtected, request);
+}
+
+function update<Answer, Message>(
+  client: Client,
+  agentId: string,
+  name: string,
+  message: Message,
+): Promise<Answer> {
   return answered(client, agentId, () =>
     client.workflow
       .getHandle(agentWorkflowId(agentId))
-      .executeUpdate<SwitchAccepted, [SwitchRequest]>(updateNames.requestSwitch, { args: [request] }),
+      .executeUpdate<Answer, [Message]>(name, { args: [message] }),
   );
 }
 
@@ -116,6 +148,8 @@ function refusedByWorkflow(failure: ApplicationFailure): Problem {
     }
     case failureTypes.noPrimary:
       return new Problem(409, 'no_primary', failure.message);
+    case failureTypes.notNow:
+      return new Problem(409, 'not_now', failure.message);
     case failureTypes.invalidRequest:
       return new Problem(422, 'invalid_request', failure.message);
     default:

@@ -291,3 +291,36 @@ export interface AcceptedReply {
 export interface KeepAliveReply extends AcceptedReply {
   valid_for_minutes: number;
 }
+
+export interface HibernateReply extends AcceptedReply {
+  workflow_id: string;
+}
+
+export interface ResumeReply extends AcceptedReply {
+  workflow_id: string;
+}
+
+export const protectionRequestSchema = z.object({ protected: z.boolean() });
+
+export interface ProtectionReply extends AcceptedReply {
+  protected: boolean;
+}
+
+export const deleteQuerySchema = z.object({
+  /** What becomes of the primary's machine: left to its owner, or terminated. */
+  instances: z.enum(['keep', 'retire']).default('keep'),
+});
+
+export interface DeleteReply extends AcceptedReply {
+  agent_id: string;
+  /** Of the machine that is terminated after the wait; null when none is. */
+  retirement_workflow_id: string | null;
+}
+
+export const stopSwitchRequestSchema = z.object({ reason: requiredText(500) });
+
+export interface StopSwitchView {
+  /** Whether nothing is stopped or terminated now. */
+  holds: boolean;
+  switches: { scope: 'system' | 'client'; reason: string; set_by: string; set_at: string }[];
+}

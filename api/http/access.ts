@@ -23,6 +23,18 @@ export function requireActing(caller: Caller): Caller & { kind: 'admin' | 'clien
   return person;
 }
 
+/** Who asked, for the record. */
+export function callerName(caller: Caller): string {
+  return caller.kind === 'admin' ? 'an administrator' : `a ${caller.kind} token of ${caller.clientId}`;
+}
+
+/** @throws Problem 404 for another's client, as for one that isn't there. */
+export function ownClient(caller: Caller, clientId: string): string {
+  const visible = caller.kind === 'admin' || caller.clientId === clientId;
+  if (visible && /^[\w.-]{1,64}$/.test(clientId)) return clientId;
+  throw Problem.notFound('The client');
+}
+
 export function forbidden(detail: string, code = 'forbidden'): Problem {
   return new Problem(403, code, detail);
 }
