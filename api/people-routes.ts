@@ -2,19 +2,18 @@
 import { randomUUID } from 'node:crypto';
 import type { Client } from '@temporalio/client';
 import { type Request, Router } from 'express';
-import type { AgentDetail, AgentList, AgentSummary, KeepAliveReply, SwitchReply } from '../contracts/http';
+import type { AgentDetail, AgentSummary, KeepAliveReply, SwitchReply } from '../contracts/http';
 import { keepAliveRequestSchema, switchRequestSchema } from '../contracts/http';
 import { type KeepAlive, signalNames } from '../contracts/messages';
-import { type AgentRow, findAgent, listAgents } from '../db/agent-reads';
-import { findClient } from '../db/clients';
+import { type AgentRow, findAgent } from '../db/agent-reads';
 import { type Db, inScope } from '../db/connect';
 import { listInstances } from '../db/instance-reads';
 import { sendSignal } from './agent-routes';
-import { callerName, locateAgent, ownClient, requireActing, requireKind } from './http/access';
+import { callerName, locateAgent, requireActing } from './http/access';
 import type { Authenticator } from './http/bearer';
 import { readJson, validate } from './http/json-body';
 import { Problem } from './http/problem';
-import { parameter, queryCount, queryText, route } from './http/route';
+import { parameter, route } from './http/route';
 import type { SignalDelivery } from './intake/signal-delivery';
 import { deleteAgentRoute } from './lifecycle-routes';
 import { requestSwitchOfAgent } from './workflow-calls';
@@ -27,9 +26,6 @@ export interface PeopleRouteParts {
   /** The workflow's page in the Temporal Web UI; null where its address isn't known. */
   workflowUrl: (workflowId: string) => string | null;
 }
-
-const MAX_PAGE = 1000;
-const DEFAULT_PAGE = 100;
 
 export function peopleRoutes(parts: PeopleRouteParts): Router {
   const { apiDb, authenticator } = parts;
@@ -89,26 +85,6 @@ export function peopleRoutes(parts: PeopleRouteParts): Router {
   route(router, '/api/agents/:agentId/instances', {
     GET: async (request, response) => {
       response.json({ instances: await read(request, listInstances) });
-    },
-  });
-
-  route(router, '/api/client/:clientId/agents', {
-    GET: async (request, response) => {
-      const caller = requireKind(await authenticator.caller(request), 'admin', 'client', 'user');
-      const clientId = ownClient(caller, parameter(request, 'clientId'));
-      const limit = queryCount(request, 'limit', MAX_PAGE) ?? DEFAULT_PAGE;
-      const after = queryText(request, 'after');
-      if (after?.includes('\0'))
-        throw new Problem(400, 'invalid_query', 'The parameter after is not an agent id.');
-      const rows = await inScope(apiDb, { clientId }, async (transaction) => {
-        if (!(await findClient(transaction, clientId))) throw Problem.notFound('The client');
-        return listAgents(transaction, clientId, { after, limit });
-      });
-      const reply: AgentList = {
-        agents: rows.map(summary),
-        next_after: rows.length < limit ? null : (rows.at(-1)?.agent_id ?? null),
-      };
-      response.json(reply);
     },
   });
 

@@ -16,6 +16,8 @@ import { eventRoutes } from './events/event-stream';
 import { Authenticator } from './http/bearer';
 import { problemOf } from './http/failures';
 import { Problem, writeProblem } from './http/problem';
+import { fleetRoutes } from './fleet-routes';
+import { instanceRoutes } from './instance-routes';
 import { HeartbeatIntake } from './intake/heartbeat-intake';
 import { SignalDelivery } from './intake/signal-delivery';
 import { ApiMetrics } from './metrics';
@@ -82,6 +84,8 @@ function createApp(
     accountRoutes(parts),
     agentRoutes(parts),
     peopleRoutes(parts),
+    fleetRoutes(parts),
+    instanceRoutes(parts),
     lifecycleRoutes(parts),
     stopSwitchRoutes(parts),
     notificationRoutes(parts),

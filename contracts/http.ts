@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import type { AgentPolicy } from './messages';
+import type { HibernationReading } from './reads';
 import { parsePoolId } from './states';
 
 /** Text where empty means unknown. */
@@ -131,13 +132,15 @@ export interface SwitchReply {
   switch_workflow_id: string;
 }
 
-export const keepAliveRequestSchema = z.object({
-  minutes: z
-    .number()
-    .positive()
-    .max(60 * 24 * 30)
-    .default(60),
-});
+const keepAliveMinutes = z
+  .number()
+  .positive()
+  .max(60 * 24 * 30);
+
+/** Two names of the same; 60 when neither is there. */
+export const keepAliveRequestSchema = z
+  .object({ minutes: keepAliveMinutes.optional(), valid_for_minutes: keepAliveMinutes.optional() })
+  .transform(({ minutes, valid_for_minutes }) => ({ minutes: minutes ?? valid_for_minutes ?? 60 }));
 
 export interface AgentSummary {
   agent_id: string;
@@ -152,6 +155,11 @@ export interface AgentSummary {
   region: string | null;
   last_heartbeat: string | null;
   seconds_since_heartbeat: number | null;
+  /** Of the busiest GPU in the newest heartbeat; null while it is unknown or the agent is not heard. */
+  gpu_utilization: number | null;
+  /** Whether a person asked that no policy stops or deletes its machine. */
+  protected: boolean;
+  hibernation: HibernationReading | null;
   active_switch: string | null;
   keep_alive_until: string | null;
   workflow_id: string;

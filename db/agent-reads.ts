@@ -1,7 +1,9 @@
 /** Agents as people see them: the workflow's published facts beside the newest heartbeat. */
-import { sql } from 'kysely';
+import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import { agentWorkflowId } from '../contracts/ids';
 import type { AgentSummary } from '../contracts/http';
+import type { HibernationView } from '../contracts/messages';
+import type { AgentFilter, HibernationReading } from '../contracts/reads';
 import type { Db } from './connect';
 
 /** All but what only the process knows that shows them. */
@@ -14,15 +16,30 @@ export type AgentRow = Omit<AgentSummary, 'workflow_url'>;
 export async function listAgents(
   transaction: Db,
   clientId: string,
+  filter: AgentFilter,
   page: { after: string | null; limit: number },
 ): Promise<AgentRow[]> {
+  const { status, health, mode, az, region, search } = filter;
   let query = agentQuery(transaction)
     .where('agents.client_id', '=', clientId)
     .where('agents.status', '<>', 'deleted')
     .orderBy('agents.id')
     .limit(page.limit);
   if (page.after !== null) query = query.where('agents.id', '>', page.after);
+  if (status) query = query.where('agents.status', '=', status);
+  if (health) query = query.where('agents.health', '=', health);
+  if (mode) query = query.where('agents.mode', '=', mode);
+  if (az) query = query.where('agents.az', '=', az);
+  if (region) query = query.where('agents.region', '=', region);
+  if (search) query = query.where(searched(search, sql.ref('agents.primary_instance_id')));
   return (await query.execute()).map(toRow);
+}
+
+/** Whether an agent or its instance is found by a part of a name or id. */
+export function searched(part: string, instanceId: RawBuilder<unknown>): RawBuilder<SqlBool> {
+  const pattern = `%${part.replace(/[\\%_]/g, '\\$&')}%`;
+  return sql<SqlBool>`(agents.logical_agent_id ilike ${pattern} or agents.id ilike ${pattern}
+    or ${instanceId} ilike ${pattern})`;
 }
 
 /** One agent, deleted or not. */
@@ -59,6 +76,8 @@ function agentQuery(transaction: Db) {
     .selectAll('agents')
     .select([
       'leases.last_heartbeat_at',
+      'leases.state as lease_state',
+      'leases.gpu_utilization_percent',
       sql<number | null>`extract(epoch from now() - leases.last_heartbeat_at)::float8`.as('silence'),
     ]);
 }
@@ -79,8 +98,16 @@ function toRow(row: QueriedAgent): AgentRow {
     region: row.region,
     last_heartbeat: row.last_heartbeat_at?.toISOString() ?? null,
     seconds_since_heartbeat: row.silence === null ? null : Math.max(0, Math.round(row.silence)),
+    gpu_utilization: row.lease_state === 'live' ? row.gpu_utilization_percent : null,
+    protected: row.protected,
+    hibernation: row.hibernation && hibernationReading(row.hibernation as unknown as HibernationView),
     active_switch: row.active_switch,
     keep_alive_until: row.keep_alive_until?.toISOString() ?? null,
     workflow_id: agentWorkflowId(row.id),
   };
+}
+
+export function hibernationReading(hibernation: HibernationView): HibernationReading {
+  const { phase, cause, method, imageId, since, message, workflowId } = hibernation;
+  return { phase, cause, method, image_id: imageId, since, message, workflow_id: workflowId };
 }

@@ -68,6 +68,10 @@ create table agents (
 create index agents_of_client on agents (client_id, id) where status <> 'deleted';
 create index agents_by_status on agents (client_id, status, id);
 create index agents_by_zone on agents (client_id, az, id);
+create index agents_by_region on agents (client_id, region, id);
+create index agents_by_mode on agents (client_id, mode, id);
+create index agents_unwell on agents (client_id, id)
+  where health = 'unhealthy' or status in ('silent', 'orphaned');
 create index agents_deleted on agents (client_id, deleted_at, id) where status = 'deleted';
 create index agents_on_instance on agents (primary_instance_id);
 
@@ -104,6 +108,7 @@ create table instances (
   check (not termination_confirmed or (instance_status = 'terminated' and terminated_at is not null))
 );
 create index instances_of_agent on instances (agent_id);
+create index instances_living on instances (client_id, id) where instance_status <> 'terminated';
 create index instances_by_id on instances (id);
 
 create table replica_instances (

@@ -24,6 +24,9 @@ create table instance_stops (
 );
 create unique index instance_stops_open on instance_stops (client_id, instance_id) where started_at is null;
 
+create function range_seconds(span tstzrange) returns numeric language sql immutable
+  return extract(epoch from upper(span) - lower(span));
+
 grant select on price_book, instance_stops to spotkeeper_api, spotkeeper_worker;
 grant insert on price_book to spotkeeper_worker;
 grant insert, update on instance_stops to spotkeeper_worker;

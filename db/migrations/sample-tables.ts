@@ -149,6 +149,7 @@ grant insert on heartbeat_samples to spotkeeper_ingest;
 grant select on heartbeat_samples, heartbeat_samples_5m, heartbeat_samples_1h to spotkeeper_api, spotkeeper_worker;
 grant insert, update on heartbeat_samples_5m, heartbeat_samples_1h, sample_rollups to spotkeeper_worker;
 grant select on sample_tables, sample_rollups, sample_parts to spotkeeper_worker;
+grant select on sample_rollups to spotkeeper_api;
 grant execute on function make_sample_parts, drop_sample_part to spotkeeper_worker;
 
 do $$

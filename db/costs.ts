@@ -1,0 +1,68 @@
+/** What machines cost, by the prices in force while they ran. Sums are numeric in the database, never floats. */
+import { sql } from 'kysely';
+import type { Db } from './connect';
+
+/**
+ * Dollars since midnight UTC as decimal text, of each of a client's machines that are in the books; null where a price
+ * that held while it ran isn't known.
+ * @param transaction in the client's scope.
+ */
+export async function costsToday(
+  transaction: Db,
+  clientId: string,
+  instanceIds: readonly string[],
+): Promise<Map<string, string | null>> {
+  if (instanceIds.length === 0) return new Map();
+  const found = await sql<{ instance_id: string; cost: string | null }>`
+    with today as materialized (
+      select date_trunc('day', now() at time zone 'utc') at time zone 'utc' as starts_at, now() as ends_at
+    ),
+    machine as materialized (
+      select id, account_id, region, instance_type, mode, case mode when 'ondemand' then '' else az end as zone,
+        tstzrange(greatest(created_at, starts_at), greatest(created_at, starts_at, least(terminated_at, ends_at))) as present
+      from instances, today
+      where client_id = ${clientId} and id = any(${instanceIds})
+    ),
+    stopped as (
+      select instance_id, range_agg(tstzrange(stopped_at, started_at)) as times
+      from instance_stops, today
+      where client_id = ${clientId} and instance_id = any(${instanceIds})
+        and (started_at is null or started_at > starts_at)
+      group by instance_id
+    ),
+    run as (
+      select machine.*, piece
+      from machine
+      left join stopped on stopped.instance_id = machine.id,
+      unnest(tstzmultirange(present) - coalesce(times, '{}')) as piece
+    ),
+    pool as (select distinct account_id, region, instance_type, mode, zone from machine),
+    price as materialized (
+      select pool.*, usd_per_hour, tstzrange(held_from, lead(held_from) over (
+        partition by pool.account_id, pool.region, pool.instance_type, pool.mode, pool.zone order by held_from)) as held
+      from pool, today,
+      lateral (
+        select held_from, usd_per_hour from price_book book
+        where book.account_id = pool.account_id and book.region = pool.region and book.zone = pool.zone
+          and book.instance_type = pool.instance_type and book.mode = pool.mode and held_from < ends_at
+          and held_from >= coalesce((
+            select max(earlier.held_from) from price_book earlier
+            where earlier.account_id = pool.account_id and earlier.region = pool.region and earlier.zone = pool.zone
+              and earlier.instance_type = pool.instance_type and earlier.mode = pool.mode
+              and earlier.held_from <= starts_at), starts_at)
+      ) book
+    ),
+    paid as (
+      select run.id, sum(range_seconds(run.piece * held)) as priced_seconds,
+        sum(range_seconds(run.piece * held) * usd_per_hour) / 3600 as cost
+      from run join price using (account_id, region, instance_type, mode, zone)
+      where run.piece && held
+      group by run.id
+    ),
+    ran as (select id, sum(range_seconds(piece)) as ran_seconds from run group by id)
+    select machine.id as instance_id,
+      case when ran_seconds is null then 0
+        when ran_seconds = priced_seconds then round(cost, 6) end::text as cost
+    from machine left join ran using (id) left join paid using (id)`.execute(transaction);
+  return new Map(found.rows.map((row) => [row.instance_id, row.cost]));
+}
