@@ -64,22 +64,22 @@ function answerOf(post: GuardedPost, signal: AbortSignal): Promise<PostAnswer> {
       signal,
       headers: { ...headers, 'Content-Length': String(Buffer.byteLength(body)) },
     });
-    request.once('error', reject);
+    let answer: PostAnswer | null = null;
+    // The status has said what counts: a body that breaks off or never ends changes nothing.
+    request.on('error', (error) => (answer ? resolve(answer) : reject(error)));
     request.once('response', (response: IncomingMessage) => {
-      const answer = {
-        status: response.statusCode ?? 0,
-        retryAfter: response.headers['retry-after'] ?? null,
-      };
-      drain(response).then(() => {
+      const heard = { status: response.statusCode ?? 0, retryAfter: response.headers['retry-after'] ?? null };
+      answer = heard;
+      const finish = () => {
         request.destroy();
-        resolve(answer);
-      }, reject);
+        resolve(heard);
+      };
+      drain(response).then(finish, finish);
     });
     request.end(body);
   });
 }
 
-/** What is too long, or breaks off, is left: the status has said what counts. */
 async function drain(response: IncomingMessage): Promise<void> {
   let length = 0;
   for await (const chunk of response) {
