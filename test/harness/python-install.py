@@ -42,14 +42,14 @@ def main(requirements, folder):
         started = time.monotonic()
         unfinished = tempfile.mkdtemp(prefix=os.path.basename(folder) + ".unfinished-", dir=parent)
         try:
-            install(requirements, unfinished)
+            install(requirements, unfinished, lock)
             os.rename(unfinished, folder)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
         say("  installed in %.0f s; kept in %s" % (time.monotonic() - started, folder))
 
 
-def install(requirements, folder):
+def install(requirements, folder, lock):
     venv.create(folder, with_pip=False, symlinks=True)
     python = python_of(folder)
     site_packages = subprocess.check_output(
@@ -60,7 +60,9 @@ def install(requirements, folder):
     command += ["--require-hashes", "--no-deps", "--only-binary", ":all:", "--requirement", requirements]
     # A person's pip may be told to install elsewhere; which index to use is theirs to say.
     own = {"PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0", "PIP_ROOT_USER_ACTION": "ignore", "PIP_TARGET": site_packages}
-    subprocess.run(command, check=True, env={**os.environ, **own, "PIP_DISABLE_PIP_VERSION_CHECK": "1"})
+    env = {**os.environ, **own, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    # pip holds the lock as well: should it outlive a kill of this script, the next install waits for its end.
+    subprocess.run(command, check=True, env=env, pass_fds=[lock.fileno()])
     # Fails here, while nothing is kept, if a package does not load; also compiles what every later start loads.
     subprocess.run([python, "-I", "-c", "import moto.server, moto.ec2.models, boto3, awscli.clidriver"], check=True)
 

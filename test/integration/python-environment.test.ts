@@ -12,41 +12,49 @@ import { testFile } from '../harness/test-file';
 const INSTALLING_MS = 180_000;
 const folder = (name: string) => path.join(testServers().folder, testFile().mark, name);
 
-test('moto answers as soon as it is started, and knows its version', async () => {
-  const moto = await startMoto();
-  try {
-    expect(moto.version).toMatch(/^\d+\.\d+\.\d+$/);
-    const answer = await fetch(`${moto.url}/moto-api/reset`, { method: 'POST' });
-    expect(await answer.json()).toEqual({ status: 'ok' });
-  } finally {
-    await moto.stop();
-  }
-  await expect(fetch(moto.url)).rejects.toThrow();
-}, INSTALLING_MS);
+test(
+  'moto answers as soon as it is started, and knows its version',
+  async () => {
+    const moto = await startMoto();
+    try {
+      expect(moto.version).toMatch(/^\d+\.\d+\.\d+$/);
+      const answer = await fetch(`${moto.url}/moto-api/reset`, { method: 'POST' });
+      expect(await answer.json()).toEqual({ status: 'ok' });
+    } finally {
+      await moto.stop();
+    }
+    await expect(fetch(moto.url)).rejects.toThrow();
+  },
+  INSTALLING_MS,
+);
 
-test('moto ends with the process that started it, even one that is killed', async () => {
-  const { python } = await pythonEnvironment();
-  const parent = spawn(
-    process.execPath,
-    [
-      '-e',
-      `const { spawn } = require('node:child_process');
+test(
+  'moto ends with the process that started it, even one that is killed',
+  async () => {
+    const { python } = await pythonEnvironment();
+    const parent = spawn(
+      process.execPath,
+      [
+        '-e',
+        `const { spawn } = require('node:child_process');
        const moto = spawn(...${JSON.stringify([python, ['-I', path.join(ROOT, 'test/harness/moto-server.py')]])});
        moto.stderr.pipe(process.stdout);`,
-    ],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  );
-  const url = await new Promise<string>((resolve) => {
-    createInterface(parent.stdout).on('line', (line) => {
-      const found = /http:\/\/127\.0\.0\.1:\d+/.exec(line);
-      if (found) resolve(found[0]);
+      ],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
+    const url = await new Promise<string>((resolve) => {
+      createInterface(parent.stdout).on('line', (line) => {
+        const found = /http:\/\/127\.0\.0\.1:\d+/.exec(line);
+        if (found) resolve(found[0]);
+      });
     });
-  });
-  expect((await fetch(`${url}/moto-api/reset`, { method: 'POST' })).status).toBe(200);
-  parent.kill('SIGKILL');
-  await once(parent, 'close'); // Its stdout, which moto holds as well, closes when both are gone.
-  await expect(fetch(url)).rejects.toThrow();
-}, INSTALLING_MS);
+    expect((await fetch(`${url}/moto-api/reset`, { method: 'POST' })).status).toBe(200);
+    parent.kill('SIGKILL');
+    await once(parent, 'close'); // Its stdout, which moto holds as well, closes when both are gone.
+    await expect(fetch(url)).rejects.toThrow();
+  },
+  INSTALLING_MS,
+);
 
 test('without a Python the sentence says what to install', async () => {
   const empty = folder('empty');
