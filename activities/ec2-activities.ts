@@ -1,7 +1,11 @@
 /** The EC2 steps of one account in one region. */
-import { createHash } from 'node:crypto';
+import { Context } from '@temporalio/activity';
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
-import { CloudError, type CloudPort, type Ec2InstanceState, type LaunchSpec } from '../cloud/cloud-port';
+import { launchForCertain } from '../cloud/certain-launch';
+import { clientTokenOf } from '../cloud/client-token';
+import { CloudError } from '../cloud/cloud-error';
+import type { CloudPort } from '../cloud/cloud-port';
+import type { Ec2InstanceState } from '../cloud/instance-port';
 import type {
   Ec2Activities,
   InstanceAddress,
@@ -10,7 +14,6 @@ import type {
   TerminationResult,
 } from '../contracts/activities';
 import { failureTypes } from '../contracts/activities';
-import { poolId } from '../contracts/states';
 import type { UserData } from '../contracts/user-data';
 import type { Db } from '../db/connect';
 import {
@@ -24,7 +27,7 @@ import {
 import { settleLaunchIntent, writeLaunchIntent } from '../db/launch-intents';
 import { writeEvents } from '../db/system-events';
 import { choosePools } from '../policy/pool-choice';
-import { ec2Step } from './cloud-failures';
+import { attemptTimer, ec2Step } from './cloud-failures';
 
 export interface Ec2Dependencies {
   cloud: CloudPort;
@@ -45,6 +48,9 @@ const SIGHTINGS: Record<Ec2InstanceState, InstanceSighting> = {
   terminated: 'gone',
 };
 
+/** EC2 shows a new instance within seconds; with the pauses between, these attempts take half a minute. */
+const ATTEMPTS_FOR_A_NEW_INSTANCE = 7;
+
 /** How soon EC2 is asked again whether an instance has ended. */
 const PROOF_INTERVAL = '2 s';
 
@@ -54,11 +60,11 @@ export function createEc2Activities({ cloud, db, apiPublicUrl }: Ec2Dependencies
       ec2Step(async () => {
         const { from } = request;
         const [zones, prices, image] = await Promise.all([
-          cloud.zones(),
-          cloud.spotPrices(from.instanceType),
-          cloud.newestImage(agentTags(request)),
+          cloud.market.zones(),
+          cloud.market.spotPrices([from.instanceType]),
+          cloud.images.newest(agentTags(request)),
         ]);
-        const imageId = image ?? from.imageId;
+        const imageId = image?.imageId ?? from.imageId;
         if (imageId === null) {
           const reason = `Agent ${request.agentId} has no image to launch from: ${from.instanceId} named none when it registered, and none is tagged for the agent.`;
           throw ApplicationFailure.nonRetryable(reason, failureTypes.never);
@@ -78,7 +84,7 @@ export function createEc2Activities({ cloud, db, apiPublicUrl }: Ec2Dependencies
 
     findLaunch: ({ launchId }) =>
       ec2Step(async () => {
-        const found = await cloud.findByTag(LAUNCH_TAG, launchId);
+        const [found] = await cloud.instances.findByTags({ [LAUNCH_TAG]: launchId });
         if (found)
           await settleLaunchIntent(db, launchId, { outcome: 'launched', instanceId: found.instanceId });
         return { instanceId: found?.instanceId ?? null };
@@ -87,12 +93,12 @@ export function createEc2Activities({ cloud, db, apiPublicUrl }: Ec2Dependencies
     lookUpInstance: ({ clientId, instanceId }) =>
       ec2Step(async () => {
         try {
-          const found = await cloud.instanceState(instanceId);
+          const found = await cloud.instances.describeOne(instanceId);
           if (found === null) return { sighting: 'not_found' as const, message: 'it knows no such instance' };
           await markSeen(db, clientId, instanceId);
           return {
             sighting: SIGHTINGS[found.state],
-            message: `${found.state}${found.reason && ` (${found.reason})`}`,
+            message: `${found.state}${found.stateReason && ` (${found.stateReason})`}`,
           };
         } catch (error) {
           if (error instanceof CloudError) return { sighting: 'unknown' as const, message: error.message };
@@ -105,7 +111,7 @@ export function createEc2Activities({ cloud, db, apiPublicUrl }: Ec2Dependencies
     proveTerminated: (request) =>
       ec2Step(async () => {
         const { clientId, agentId, instanceId } = request;
-        const found = await cloud.instanceState(instanceId);
+        const found = await cloud.instances.describeOne(instanceId);
         if (found) await markSeen(db, clientId, instanceId);
         const ended = found
           ? found.state === 'terminated'
@@ -122,7 +128,7 @@ export function createEc2Activities({ cloud, db, apiPublicUrl }: Ec2Dependencies
           });
         }
         await confirmTerminated(db, clientId, instanceId);
-        const message = `Instance ${instanceId} is terminated: EC2 ${found ? `says so (${found.reason})` : 'does not know it any more'}.`;
+        const message = `Instance ${instanceId} is terminated: EC2 ${found ? `says so (${found.stateReason})` : 'does not know it any more'}.`;
         await writeEvents(db, clientId, agentId, [
           {
             key: `${instanceId}:terminated`,
@@ -139,16 +145,23 @@ export function createEc2Activities({ cloud, db, apiPublicUrl }: Ec2Dependencies
 
   async function launch(request: LaunchRequest) {
     const { launchId, pool, clientId, agentId } = request;
+    const timeLeftMs = attemptTimer();
     const planned = { clientToken: clientTokenOf(request), userData: userDataOf(request) };
-    const { clientToken, imageId, userData } = await writeLaunchIntent(db, request, planned);
+    const { clientToken, imageId, userData, repeated } = await writeLaunchIntent(db, request, planned);
     try {
       const tags = {
         Name: `spotkeeper ${request.logicalAgentId}`,
         ...agentTags(request),
         [LAUNCH_TAG]: launchId,
       };
-      const { instanceId } = await launchOrAdopt({ clientToken, imageId, pool, userData, tags });
+      const { instanceId } = await launchForCertain<{ instanceId: string }>({
+        attempt: () => cloud.instances.launch({ clientToken, imageId, pool, userData, tags }),
+        find: () => livingLaunch(launchId),
+        inDoubt: repeated,
+        timeLeftMs,
+      });
       await settleLaunchIntent(db, launchId, { outcome: 'launched', instanceId });
+      // Not yet seen: for a moment after this answer EC2 may not know the instance.
       await writeInstance(db, clientId, agentId, {
         facts: {
           instanceId,
@@ -169,7 +182,6 @@ export function createEc2Activities({ cloud, db, apiPublicUrl }: Ec2Dependencies
         registeredAt: null,
         zombieSince: null,
       });
-      await markSeen(db, clientId, instanceId);
       return { outcome: 'launched' as const, instanceId };
     } catch (error) {
       if (!(error instanceof CloudError)) throw error;
@@ -184,16 +196,9 @@ export function createEc2Activities({ cloud, db, apiPublicUrl }: Ec2Dependencies
     }
   }
 
-  /** A release may send a launch otherwise than the one before it did: what that one launched is taken over. */
-  async function launchOrAdopt(spec: LaunchSpec): Promise<{ instanceId: string }> {
-    try {
-      return await cloud.launch(spec);
-    } catch (error) {
-      if (!(error instanceof CloudError) || error.code !== 'IdempotentParameterMismatch') throw error;
-      const launched = await cloud.findByTag(LAUNCH_TAG, spec.tags[LAUNCH_TAG] ?? '');
-      if (launched === null) throw error;
-      return launched;
-    }
+  async function livingLaunch(launchId: string) {
+    const found = await cloud.instances.findByTags({ [LAUNCH_TAG]: launchId });
+    return found.find(({ state }) => SIGHTINGS[state] !== 'gone') ?? null;
   }
 
   function userDataOf({ logicalAgentId, launchId }: LaunchRequest): string {
@@ -205,46 +210,55 @@ export function createEc2Activities({ cloud, db, apiPublicUrl }: Ec2Dependencies
 
   /** The books are read just before the call: the last look before something that can't be undone. */
   async function terminate(request: InstanceAddress & { reason: string }): Promise<TerminationResult> {
-    const { clientId, agentId, instanceId } = request;
+    const { clientId, instanceId } = request;
     const holder = await agentOn(db, instanceId);
     if (holder !== null) {
       return { outcome: 'refused', message: `${instanceId} is the primary of agent ${holder}.` };
     }
     await markTerminationAttempt(db, clientId, instanceId);
-    try {
-      await cloud.terminate(instanceId);
-      await markSeen(db, clientId, instanceId);
-      return { outcome: 'requested' };
-    } catch (error) {
-      if (!(error instanceof CloudError)) throw error;
-      if (error.kind === 'already_done') return { outcome: 'requested' };
-      const { message } = error;
-      await writeEvents(db, clientId, agentId, [
-        {
-          key: `${instanceId}:termination-failed:${new Date().toISOString()}`,
-          eventType: 'instance_termination_failed',
-          severity: error.kind === 'not_permitted' ? 'critical' : 'warning',
-          instanceId,
-          message: `Instance ${instanceId} could not be terminated, and will be tried again: ${message}`,
-          details: { code: error.code },
-        },
-      ]);
-      return { outcome: 'failed', message };
+    const result = (await cloud.instances.terminate([instanceId])).get(instanceId);
+    switch (result?.outcome) {
+      case 'requested':
+        return { outcome: 'requested' };
+      case 'unknown':
+        // Gone, as the proof will say; or so new that EC2 does not show it yet, and then it would live on.
+        if (await notFoundMeansGone(db, clientId, instanceId)) return { outcome: 'requested' };
+        if (Context.current().info.attempt < ATTEMPTS_FOR_A_NEW_INSTANCE) {
+          throw ApplicationFailure.create({ type: failureTypes.retry, message: result.message });
+        }
+        return terminationFailed(request, 'warning', 'unknown', result.message);
+      case 'protected':
+        return terminationFailed(request, 'critical', 'protected', result.message);
+      case 'failed': {
+        const severity = result.error.kind === 'not_permitted' ? 'critical' : 'warning';
+        return terminationFailed(request, severity, result.error.code, result.error.message);
+      }
+      case undefined:
+        return terminationFailed(request, 'warning', 'EmptyReply', `EC2 said nothing of ${instanceId}.`);
     }
+  }
+
+  async function terminationFailed(
+    { clientId, agentId, instanceId }: InstanceAddress,
+    severity: 'warning' | 'critical',
+    code: string,
+    message: string,
+  ): Promise<TerminationResult> {
+    await writeEvents(db, clientId, agentId, [
+      {
+        key: `${instanceId}:termination-failed:${new Date().toISOString()}`,
+        eventType: 'instance_termination_failed',
+        severity,
+        instanceId,
+        message: `Instance ${instanceId} could not be terminated, and will be tried again: ${message}`,
+        details: { code },
+      },
+    ]);
+    return { outcome: 'failed', message };
   }
 }
 
 /** Tags by which our own instances and images are known. */
 function agentTags({ clientId, agentId }: { clientId: string; agentId: string }): Record<string, string> {
   return { 'spotkeeper:client-id': clientId, 'spotkeeper:agent-id': agentId };
-}
-
-/**
- * The same for every repeat of one attempt, another for every other: 64 hexadecimal digits, which is EC2's limit. The
- * launch id is in it because the user data holds it, and EC2 refuses a token whose parameters changed.
- */
-export function clientTokenOf(request: LaunchRequest): string {
-  const { agentId, toIncarnation, switchNumber, attempt, pool, launchId } = request;
-  const parts = [agentId, toIncarnation, switchNumber, attempt, poolId(pool), launchId];
-  return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }

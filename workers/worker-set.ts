@@ -33,7 +33,7 @@ export async function createWorkerSet(options: WorkerSetOptions): Promise<Worker
     namespace,
     shutdownGraceTime: '3 s',
   };
-  const clouds = regions.map((region) => ({ region, cloud: new AwsCloud(region) }));
+  const clouds = regions.map((region) => ({ region, cloud: new AwsCloud({ region }) }));
   const workers = await Promise.all([
     Worker.create({
       ...shared,

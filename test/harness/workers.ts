@@ -35,7 +35,7 @@ export async function startWorkersInProcess(parts: WorkerParts): Promise<InProce
   const { connection, client, db, taskQueue } = parts;
   const { cloudUrl, region, accountId } = parts.cloud;
   useCloud(cloudUrl);
-  const cloud = new AwsCloud(region);
+  const cloud = new AwsCloud({ region });
   const workers = await Promise.all([
     Worker.create({
       connection,
