@@ -31,6 +31,8 @@ export interface Options {
   readonly imageSeconds: Range;
   readonly shutdownSeconds: Range;
   readonly restartSeconds: number;
+  /** Whether EC2's documented limits on rates hold from the start. */
+  readonly throttle: boolean;
 }
 
 const FLAGS = {
@@ -53,6 +55,7 @@ const FLAGS = {
   'image-seconds': { type: 'string', default: '90-240' },
   'shutdown-seconds': { type: 'string', default: '3-8' },
   'restart-seconds': { type: 'string', default: '10' },
+  throttle: { type: 'boolean', default: false },
 } as const;
 
 export const HELP = `A simulated cloud: EC2 and its instance metadata on localhost. Its flags:
@@ -73,6 +76,7 @@ export const HELP = `A simulated cloud: EC2 and its instance metadata on localho
   --shutdown-seconds MIN-MAX  how long it shuts down (3-8)
   --image-seconds MIN-MAX     how long an image is pending (90-240)
   --restart-seconds N    when a failed agent is started again (10)
+  --throttle             refuse calls above EC2's documented rates
   --account ID           the account, 12 digits (000000000000)
   --json                 print one line of JSON with its addresses once it serves; the log goes to stderr
   --help                 print this
@@ -108,6 +112,7 @@ export function readOptions(args: readonly string[]): Options {
     imageSeconds: range('image-seconds', flags['image-seconds']),
     shutdownSeconds: range('shutdown-seconds', flags['shutdown-seconds']),
     restartSeconds: number('restart-seconds', flags['restart-seconds'], 0, 86_400, false),
+    throttle: flags.throttle,
   };
 }
 

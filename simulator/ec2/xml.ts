@@ -12,7 +12,7 @@ export type XmlValue =
 export type XmlElements = { readonly [element: string]: XmlValue };
 
 const NAMESPACE = 'http://ec2.amazonaws.com/doc/2016-11-15/';
-const HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n';
+export const HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n';
 
 export function responseXml(action: string, requestId: string, result: XmlElements): string {
   const body = elements({ requestId, ...result });
@@ -23,7 +23,7 @@ export function errorXml(code: string, message: string, requestId: string): stri
   return `${HEAD}${elements({ Response: { Errors: { Error: { Code: code, Message: message } }, RequestID: requestId } })}`;
 }
 
-function elements(values: XmlElements): string {
+export function elements(values: XmlElements): string {
   return Object.entries(values)
     .filter(([, value]) => value !== undefined && value !== null)
     .map(([name, value]) => `<${name}>${content(value)}</${name}>`)
