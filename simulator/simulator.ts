@@ -21,6 +21,7 @@ import { openServices } from './open-services';
 import { UsageError } from './options';
 import type { Options } from './options';
 import { IDENTITY_CERTIFICATE, occupy, startOver } from './state-folder';
+import { DiskFiles } from './storage/disk-files';
 
 export interface Simulator {
   readonly ready: Ready;
@@ -99,7 +100,7 @@ async function open(
     wall: () => Date.now(),
   });
   const events = new EventLog();
-  const files = new InstanceFiles(books.folder);
+  const files = new InstanceFiles(books.folder, new DiskFiles(books.folder));
   const cloud = new Cloud({
     accountId: options.accountId,
     books,
@@ -108,12 +109,16 @@ async function open(
     events,
     files,
     random: Math.random,
+    onError,
     durations: {
       boot: options.bootSeconds,
       shutdown: options.shutdownSeconds,
       image: options.imageSeconds,
+      snapshot: options.snapshotSeconds,
+      volume: options.volumeSeconds,
     },
   });
+  await cloud.storage.restore();
   const services = openServices({ cloud, identity, options, onError });
   const { metadata, endpoint, control } = services;
   const machines = new Machines({
@@ -180,6 +185,7 @@ async function open(
       await Promise.all(servers.map((server) => server.close()));
       cloud.stop();
       await machines.stop();
+      await files.disks.idle();
       await books.close();
       leave();
     },

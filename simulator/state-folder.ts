@@ -7,7 +7,14 @@ import { isAlive, ownIdentity, readIdentity } from './instances/process-identity
 const LOCK = 'simulator.lock';
 /** What instances' identity documents verify with. */
 export const IDENTITY_CERTIFICATE = 'identity-certificate.pem';
-const OURS = ['journal.jsonl', 'journal.jsonl.new', IDENTITY_CERTIFICATE, 'instances', 'images'];
+const OURS = [
+  'journal.jsonl',
+  'journal.jsonl.new',
+  IDENTITY_CERTIFICATE,
+  'instances',
+  'volumes',
+  'snapshots',
+];
 
 /**
  * Makes the folder, and keeps other simulators out of it. Returns how to let them in again.

@@ -1,6 +1,11 @@
 /** Lists of what the cloud has beside instances. */
+import { z } from 'zod';
 import type { Cloud } from '../cloud';
+import { imageState, snapshotState, volumeState } from '../storage/states';
+import { check } from './route';
 import type { Route } from './route';
+
+const failNextSchema = z.strictObject({ count: z.number().int().min(0).max(1_000_000).default(1) });
 
 export const RESOURCE_ROUTES: readonly Route[] = [
   {
@@ -13,6 +18,7 @@ export const RESOURCE_ROUTES: readonly Route[] = [
         zone: volume.zone,
         size_gib: volume.sizeGib,
         type: volume.type,
+        state: volumeState(volume, cloud.clock.now()),
         snapshot_id: volume.snapshotId,
         tags: volume.tags,
         create_time: wallTime(cloud, volume.createdAt),
@@ -34,7 +40,7 @@ export const RESOURCE_ROUTES: readonly Route[] = [
         size_gib: snapshot.sizeGib,
         description: snapshot.description,
         tags: snapshot.tags,
-        state: snapshot.completedAt <= cloud.clock.now() ? 'completed' : 'pending',
+        state: snapshotState(snapshot, cloud.clock.now()),
         start_time: wallTime(cloud, snapshot.startedAt),
       })),
   },
@@ -48,11 +54,19 @@ export const RESOURCE_ROUTES: readonly Route[] = [
         name: image.name,
         instance_id: image.sourceInstanceId,
         tags: image.tags,
-        state: image.availableAt <= cloud.clock.now() ? 'available' : 'pending',
-        disabled: image.disabled,
+        state: imageState(image, cloud.clock.now()),
         snapshot_ids: image.disks.flatMap(({ snapshotId }) => snapshotId ?? []),
         create_time: wallTime(cloud, image.createdAt),
       })),
+  },
+  {
+    method: 'POST',
+    path: /^\/images\/fail-next$/,
+    run: ({ cloud, body }) => {
+      const { count } = check(failNextSchema, body);
+      cloud.storage.images.failNext(count);
+      return { failing: count };
+    },
   },
   {
     method: 'GET',

@@ -74,10 +74,14 @@ export class Ec2Service implements Service {
     return new Ec2Error('InternalError', 'An internal error has occurred');
   }
 
-  #perform(action: string, parameters: QueryParameters, { caller, requestId }: CallContext): string {
+  async #perform(
+    action: string,
+    parameters: QueryParameters,
+    { caller, requestId }: CallContext,
+  ): Promise<string> {
     const { cloud } = this;
     const now = cloud.advance();
-    const result = known(action, parameters).run({ cloud, region: caller.region, parameters, now });
+    const result = await known(action, parameters).run({ cloud, region: caller.region, parameters, now });
     // What changes something has ended at its own check; of what only reads, nothing but the answer is left out.
     if (isReading(action)) refuseDryRun(parameters);
     return responseXml(action, requestId, result);

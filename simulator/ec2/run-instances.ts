@@ -7,8 +7,9 @@ import { newId } from '../ids';
 import { judgeToken, LONGEST_TOKEN, requestFingerprint, tokenKey } from '../instances/client-tokens';
 import type { PoolRecord } from '../market/market';
 import { Ec2Error, invalid, missing } from './errors';
-import { findImages } from './image-catalog';
+import { findLaunchableImage } from './image-catalog';
 import { instanceXml } from './instance-xml';
+import { readLaunchDisks } from './launch-disks';
 import { newInstance } from './new-instance';
 import type { QueryParameters } from './query-parameters';
 import { refuseDryRun } from './request';
@@ -37,9 +38,16 @@ interface LaunchRequest {
 export const runInstances: Ec2Action = {
   parameters: [
     ...['ImageId', 'InstanceType', 'MinCount', 'MaxCount', 'Placement', 'ClientToken', 'UserData', 'KeyName'],
-    ...['TagSpecification', 'InstanceMarketOptions', 'DryRun', 'SubnetId', 'LaunchTemplate'],
+    ...[
+      'TagSpecification',
+      'InstanceMarketOptions',
+      'DryRun',
+      'SubnetId',
+      'LaunchTemplate',
+      'BlockDeviceMapping',
+    ],
     // Taken and without effect here.
-    ...['SecurityGroup', 'SecurityGroupId', 'BlockDeviceMapping', 'Monitoring', 'IamInstanceProfile'],
+    ...['SecurityGroup', 'SecurityGroupId', 'Monitoring', 'IamInstanceProfile'],
     ...['NetworkInterface', 'EbsOptimized', 'MetadataOptions', 'DisableApiTermination', 'DisableApiStop'],
     ...['InstanceInitiatedShutdownBehavior', 'CreditSpecification', 'CpuOptions', 'HibernationOptions'],
     ...['CapacityReservationSpecification', 'PrivateIpAddress', 'MaintenanceOptions', 'EnclaveOptions'],
@@ -71,10 +79,8 @@ export const runInstances: Ec2Action = {
           break;
       }
     }
-    const image = findImages(cloud, region, [wanted.imageId])[0];
-    if (!image || image.availableAt > now) {
-      throw new Ec2Error('InvalidAMIID.Unavailable', `The image id '[${wanted.imageId}]' is not available`);
-    }
+    const image = findLaunchableImage(cloud, region, wanted.imageId, now);
+    const disks = readLaunchDisks(request, image);
     const pool = choosePool(request, wanted);
     refuseDryRun(parameters);
     const reservationId = newId('r');
@@ -96,7 +102,7 @@ export const runInstances: Ec2Action = {
       }),
     );
     const key = clientToken === null ? null : tokenKey(clientToken, region, zone);
-    const launched = cloud.launch(drafts, image, key === null ? null : { key, fingerprint });
+    const launched = cloud.launch(drafts, disks, key === null ? null : { key, fingerprint });
     return reservationXml(request, launched);
   },
 };

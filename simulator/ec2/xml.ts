@@ -23,19 +23,26 @@ export function errorXml(code: string, message: string, requestId: string): stri
   return `${HEAD}${elements({ Response: { Errors: { Error: { Code: code, Message: message } }, RequestID: requestId } })}`;
 }
 
+/** Written for speed, one string growing: a page of a thousand instances has some sixty thousand elements. */
 export function elements(values: XmlElements): string {
-  return Object.entries(values)
-    .filter(([, value]) => value !== undefined && value !== null)
-    .map(([name, value]) => `<${name}>${content(value)}</${name}>`)
-    .join('');
+  let xml = '';
+  for (const name of Object.keys(values)) {
+    const value = values[name];
+    if (value === undefined || value === null) continue;
+    xml += `<${name}>${content(value)}</${name}>`;
+  }
+  return xml;
 }
 
 function content(value: XmlValue): string {
+  if (typeof value === 'string') return escape(value);
   if (value === null || value === undefined) return '';
+  if (typeof value !== 'object') return String(value);
   if (value instanceof Date) return value.toISOString();
-  if (isList(value)) return value.map((item) => `<item>${content(item)}</item>`).join('');
-  if (typeof value === 'object') return elements(value);
-  return escape(String(value));
+  if (!isList(value)) return elements(value);
+  let xml = '';
+  for (const item of value) xml += `<item>${content(item)}</item>`;
+  return xml;
 }
 
 function isList(value: XmlValue): value is readonly XmlValue[] {
@@ -44,9 +51,7 @@ function isList(value: XmlValue): value is readonly XmlValue[] {
 
 /** XML 1.0 has no way to write most control characters: they become the replacement character. */
 function escape(text: string): string {
-  return text
-    .replace(/[&<>"\r]/g, (character) => ENTITIES[character] ?? character)
-    .replace(UNWRITABLE, '\ufffd');
+  return SPECIAL.test(text) ? text.replace(SPECIALS, (special) => ENTITIES[special] ?? '\ufffd') : text;
 }
 
 const ENTITIES: Readonly<Record<string, string>> = {
@@ -56,4 +61,5 @@ const ENTITIES: Readonly<Record<string, string>> = {
   '"': '&quot;',
   '\r': '&#xD;',
 };
-const UNWRITABLE = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g;
+const SPECIAL = /[&<>"\r\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/;
+const SPECIALS = new RegExp(SPECIAL, 'g');

@@ -127,7 +127,7 @@ export class ServiceEndpoint {
     let answer: Answer;
     try {
       if (fault?.mode === 'error') throw asError(fault, service);
-      answer = { status: 200, body: this.#perform(passage), outcome: 'ok' };
+      answer = { status: 200, body: await this.#perform(passage), outcome: 'ok' };
     } catch (error) {
       answer = this.#refusal(service, error, requestId);
     }
@@ -138,7 +138,7 @@ export class ServiceEndpoint {
   }
 
   /** @throws ServiceError */
-  #perform({ raw, service, call, number, requestId }: Passage): string {
+  #perform({ raw, service, call, number, requestId }: Passage): string | Promise<string> {
     const { callers, calls, throttle, permissions } = this.#parts;
     const caller = readCaller(raw, service, callers);
     if ('kind' in caller) throw service.refuseCaller(caller);

@@ -27,10 +27,11 @@ export interface OpenCall {
   /** What it takes out of its token buckets. */
   draws(): Draw[];
   /**
-   * Answers with the body. Whatever changes, changes in the books.
+   * Answers with the body. Whatever changes, changes in the books, before it returns; an answer that is still to come
+   * waits for files.
    * @throws ServiceError before anything is changed.
    */
-  perform(context: CallContext): string;
+  perform(context: CallContext): string | Promise<string>;
 }
 
 export interface CallContext {
