@@ -1,6 +1,7 @@
 /** The control worker: workflows, books, the EC2 steps of its own account, the lease sweep and the outbox relay. */
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 import pino from 'pino';
+import { AwsCloud } from '../cloud/aws-cloud';
 import { EnvironmentError } from '../contracts/environment';
 import { connectDatabase } from '../db/connect';
 import { sweepLeases } from '../db/lease-sweep';
@@ -9,6 +10,7 @@ import { connectTemporal } from '../temporal/connect';
 import { ensureSearchAttributes } from '../temporal/search-attributes';
 import { connectionOptions } from '../temporal/settings';
 import { signalSender } from '../temporal/signal-sender';
+import { askAccount, provenAccount } from './account-proof';
 import { periodically } from './periodic';
 import { readWorkerSettings } from './settings';
 import { createWorkerSet } from './worker-set';
@@ -16,6 +18,11 @@ import { createWorkerSet } from './worker-set';
 async function main(): Promise<void> {
   const settings = readWorkerSettings(process.env);
   const log = pino({ level: settings.LOG_LEVEL, base: { process: 'worker' } });
+  const accountId = settings.AWS_ACCOUNT_ID;
+  const { regions, assumeRole } = settings;
+  const clouds = new Map(regions.map((region) => [region, new AwsCloud({ region, assumeRole })]));
+  const question = { identity: clouds.get(regions[0]!)!.identity, accountId, log };
+  const account = await askAccount(question);
   Runtime.install({
     shutdownSignals: [],
     telemetryOptions: settings.METRICS_ADDRESS
@@ -35,8 +42,9 @@ async function main(): Promise<void> {
     client,
     db,
     taskQueue: settings.TASK_QUEUE,
-    accountId: settings.AWS_ACCOUNT_ID,
-    regions: settings.regions,
+    accountId,
+    clouds,
+    accountProven: (stopped) => provenAccount(question, account, stopped),
     apiPublicUrl: settings.API_PUBLIC_URL,
   });
 
@@ -61,12 +69,13 @@ async function main(): Promise<void> {
   const running = workers.run();
   process.send?.({ type: 'ready' });
   log.info(
-    { taskQueue: settings.TASK_QUEUE, account: settings.AWS_ACCOUNT_ID, regions: settings.regions },
+    { taskQueue: settings.TASK_QUEUE, account: accountId, regions, accountProven: account === true },
     'ready',
   );
   try {
     await running;
   } finally {
+    for (const cloud of clouds.values()) cloud.destroy();
     await Promise.all([sweep.stop(), relay.stop()]);
     await db.destroy();
     await nativeConnection.close();

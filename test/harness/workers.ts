@@ -26,7 +26,7 @@ export interface WorkerParts {
 
 /** Points this process's AWS SDK at a simulated cloud. */
 export function useCloud(cloudUrl: string): void {
-  process.env['AWS_ENDPOINT_URL_EC2'] = cloudUrl;
+  process.env['AWS_ENDPOINT_URL'] = cloudUrl;
   process.env['AWS_ACCESS_KEY_ID'] = 'test';
   process.env['AWS_SECRET_ACCESS_KEY'] = 'test';
 }

@@ -42,7 +42,8 @@ it('leaves out other products, though they came', () => {
 });
 
 it('takes a product that says nothing of one attribute, and products that agree', () => {
-  const { marketoption: _, ...older } = filters;
+  const { marketoption, ...older } = filters;
+  expect(marketoption).toBe('OnDemand');
   const text = JSON.stringify({
     product: { attributes: older },
     terms: { OnDemand: { a: { priceDimensions: { d: { unit: 'Hrs', pricePerUnit: { USD: '3.06' } } } } } },
