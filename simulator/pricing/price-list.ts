@@ -99,7 +99,9 @@ function takePage<T>(
   items: readonly T[],
 ): { items: readonly T[]; nextToken: string | null } {
   const size = integer(input, 'MaxResults', PAGE);
-  const question = { ...input, NextToken: null, MaxResults: null };
+  const question = Object.entries(input)
+    .filter(([name]) => name !== 'NextToken' && name !== 'MaxResults')
+    .sort();
   const mark = createHash('sha256').update(JSON.stringify(question)).digest('base64url').slice(0, 16);
   const token = text(input, 'NextToken');
   let offset = 0;
