@@ -7,7 +7,7 @@ import { ACTIONS } from './actions';
 import { Ec2Error, missing, statusOf } from './errors';
 import { readForm } from './query-form';
 import type { QueryParameters } from './query-parameters';
-import { drawsOf, isReading } from './request-buckets';
+import { drawsOf } from './request-buckets';
 import type { Ec2Action } from './request';
 import { refuseDryRun } from './request';
 import { unauthorized } from './unauthorized';
@@ -82,8 +82,8 @@ export class Ec2Service implements Service {
     const { cloud } = this;
     const now = cloud.advance();
     const result = await known(action, parameters).run({ cloud, region: caller.region, parameters, now });
-    // What changes something has ended at its own check; of what only reads, nothing but the answer is left out.
-    if (isReading(action)) refuseDryRun(parameters);
+    // What changes something has ended at its own check, before the change; of the rest only the answer is left out.
+    refuseDryRun(parameters);
     return responseXml(action, requestId, result);
   }
 }

@@ -108,12 +108,11 @@ test('the full question has one answer: the market’s on-demand price, as AWS w
 });
 
 test('who asks less finds prices of nothing and of others', async () => {
-  const { capacitystatus: _, ...less } = ONE;
-  const prices = (await find(filtersOf(less))).map(priceOf);
+  const without = (field: string) => filtersOf(ONE).filter(({ Field }) => Field !== field);
+  const prices = (await find(without('capacitystatus'))).map(priceOf);
   expect(prices).toHaveLength(3);
   expect(prices).toContain('0.0000000000');
-  const { tenancy: __, ...hosts } = ONE;
-  expect((await find(filtersOf(hosts))).map(priceOf)).toContain('0.0000000000');
+  expect((await find(without('tenancy'))).map(priceOf)).toContain('0.0000000000');
   const all = await find(filtersOf({ instanceType: 'g5.xlarge', regionCode: 'us-west-2' }));
   expect(all.length).toBeGreaterThan(50);
   expect(new Set(all.map((item) => item.product.sku)).size).toBe(all.length);
