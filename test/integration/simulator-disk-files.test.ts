@@ -116,9 +116,11 @@ async function volumeAt(instanceId: string, device: string): Promise<string> {
   const disks = Reservations?.[0]?.Instances?.[0]?.BlockDeviceMappings ?? [];
   return disks.find(({ DeviceName }) => DeviceName === device)?.Ebs?.VolumeId as string;
 }
-/** So much that copying it takes a while. */
+/** So many that copying them takes a while. */
+const FILES = 1000;
 function fill(disk: string): void {
-  for (let number = 0; number < 3000; number++) writeFileSync(path.join(disk, `file-${number}`), `${number}`);
+  for (let number = 0; number < FILES; number++)
+    writeFileSync(path.join(disk, `file-${number}`), `${number}`);
 }
 
 test('a volume takes its files along, and so does what is made of its snapshot', async () => {
@@ -201,7 +203,7 @@ test('a large copy holds up no other call, and a kill in its middle neither lose
 
   const isHalfDone = () => readdirSync(inState('snapshots')).some((name) => name.endsWith('.new'));
   const unanswered = makeSnapshot(volumeId).catch((error: Error) => error);
-  await until('the copy is under way', isHalfDone, 5000);
+  await until('the copy is under way', isHalfDone, 5000, 2);
   mkdirSync(inState('volumes', 'vol-stray'));
   mkdirSync(inState('instances', 'i-stray'));
   await simulator.restart();
@@ -215,5 +217,5 @@ test('a large copy holds up no other call, and a kill in its middle neither lose
   const known = (await ec2.send(new DescribeSnapshotsCommand({}))).Snapshots ?? [];
   expect(readdirSync(inState('snapshots')).sort()).toEqual(known.map(({ SnapshotId }) => SnapshotId).sort());
   await attach(await makeVolume(Snapshots[0]?.SnapshotId), id, 'xvdg');
-  expect(readdirSync(mounted(id, 'xvdg'))).toHaveLength(3000);
+  expect(readdirSync(mounted(id, 'xvdg'))).toHaveLength(FILES);
 });
