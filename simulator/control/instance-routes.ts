@@ -53,6 +53,18 @@ export const INSTANCE_ROUTES: readonly Route[] = [
   },
   {
     method: 'POST',
+    path: /^\/instances\/([^/]+)\/reboot$/,
+    run: async (request) => {
+      check(nothingSchema, request.body);
+      const { id } = activeInstance(request);
+      if (request.cloud.machines.agentPid(id) === null)
+        throw new ControlError(409, `No agent process runs on ${id}.`);
+      await request.cloud.machines.reboot(id);
+      return { rebooted: id };
+    },
+  },
+  {
+    method: 'POST',
     path: /^\/instances\/([^/]+)\/vanish$/,
     run: (request) => {
       check(nothingSchema, request.body);
