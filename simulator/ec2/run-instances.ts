@@ -33,6 +33,8 @@ interface LaunchRequest {
   readonly userData: string | null;
   readonly keyName: string | null;
   readonly tags: Tags;
+  readonly metadataTags: boolean;
+  readonly instanceProfile: string | null;
 }
 
 export const runInstances: Ec2Action = {
@@ -97,6 +99,8 @@ export const runInstances: Ec2Action = {
         userData: wanted.userData,
         keyName: wanted.keyName,
         tags: wanted.tags,
+        metadataTags: wanted.metadataTags,
+        instanceProfile: wanted.instanceProfile,
         now,
         runsAt: now + cloud.draw('boot'),
       }),
@@ -144,7 +148,29 @@ function readLaunch(parameters: QueryParameters): LaunchRequest {
       'spot-instances-request',
       'elastic-gpu',
     ]),
+    metadataTags:
+      parameters.group('MetadataOptions').choice('InstanceMetadataTags', ['enabled', 'disabled']) ===
+      'enabled',
+    instanceProfile: readInstanceProfile(parameters.group('IamInstanceProfile')),
   };
+}
+
+/** Its name, which the last part of its ARN is too. */
+function readInstanceProfile(profile: QueryParameters): string | null {
+  const [name, arn] = [profile.text('Name'), profile.text('Arn')];
+  if (name !== null && arn !== null) {
+    throw new Ec2Error(
+      'InvalidParameterCombination',
+      "The parameter 'iamInstanceProfile.name' may not be used in combination with 'iamInstanceProfile.arn'",
+    );
+  }
+  const found = name ?? arn?.slice(arn.lastIndexOf('/') + 1) ?? null;
+  if (found !== null && !/^[\w+=,.@-]{1,128}$/.test(found)) {
+    throw invalid(
+      `Value (${name ?? arn}) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name`,
+    );
+  }
+  return found;
 }
 
 function readMarketOptions(options: QueryParameters): { option: PurchaseOption; maxPrice: number | null } {

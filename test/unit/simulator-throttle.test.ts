@@ -4,6 +4,7 @@ import path from 'node:path';
 import { Books } from '../../simulator/books/books';
 import { QueryParameters } from '../../simulator/ec2/query-parameters';
 import { drawsOf } from '../../simulator/ec2/request-buckets';
+import { readOptions } from '../../simulator/options';
 import { Throttle } from '../../simulator/services/throttle';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'throttle-'));
@@ -83,5 +84,11 @@ test('what is set for an action, or for all, holds instead, also for the next th
   throttle = new Throttle(books, () => now, true);
   expect([burst('RunInstances'), burst('DescribeImages')]).toEqual([1, 3]);
   throttle.clear();
+  expect(burst('RunInstances')).toBe(2000);
+});
+
+test('the flag lets the documented sizes hold, which without it do not', () => {
+  expect([readOptions(['--throttle']).throttle, readOptions([]).throttle]).toEqual([true, false]);
+  throttle = new Throttle(books, () => now, false);
   expect(burst('RunInstances')).toBe(2000);
 });
