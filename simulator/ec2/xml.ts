@@ -31,10 +31,9 @@ export function elements(values: XmlElements): string {
 
 /**
  * Written for speed, since a page of a thousand instances has some sixty thousand elements: text grows at its end only,
- * tags are made once, and what is done is set aside before it is long.
+ * and tags are made once.
  */
 class XmlText {
-  #done: string[] = [];
   #growing = '';
 
   add(values: XmlElements): void {
@@ -46,14 +45,10 @@ class XmlText {
       this.#content(value);
       this.#growing += closing;
     }
-    if (this.#growing.length > 4096) {
-      this.#done.push(this.#growing);
-      this.#growing = '';
-    }
   }
 
   toString(): string {
-    return this.#done.join('') + this.#growing;
+    return this.#growing;
   }
 
   #content(value: XmlValue): void {
