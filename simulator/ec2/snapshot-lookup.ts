@@ -5,11 +5,11 @@ import { snapshotState } from '../storage/states';
 import { Ec2Error } from './errors';
 import { readIds } from './resource-ids';
 
-/** All of them. @throws Ec2Error InvalidParameterValue or InvalidSnapshot.NotFound. */
+const ID = { prefix: 'snap', parameter: 'snapshotId', malformed: 'InvalidSnapshotID.Malformed' };
+
+/** All of them. @throws Ec2Error InvalidSnapshotID.Malformed, InvalidParameterValue or InvalidSnapshot.NotFound. */
 export function findSnapshots(cloud: Cloud, region: string, ids: readonly string[]): Snapshot[] {
-  const found = readIds(ids, 'snap', 'snapshotId').map(
-    (id) => [id, cloud.books.get('snapshot', id)] as const,
-  );
+  const found = readIds(ids, ID).map((id) => [id, cloud.books.get('snapshot', id)] as const);
   return found.map(([id, snapshot]) => {
     if (snapshot?.region === region) return snapshot;
     throw new Ec2Error('InvalidSnapshot.NotFound', `The snapshot '${id}' does not exist.`);

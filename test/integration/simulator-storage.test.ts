@@ -510,6 +510,8 @@ describe('a snapshot', () => {
     });
     expect((await refusal(deleteSnapshot(`snap-${NOWHERE}`))).name).toBe('InvalidSnapshot.NotFound');
     expect((await refusal(snapshot('nonsense'))).name).toBe('InvalidParameterValue');
+    expect((await refusal(snapshot('snap-nonsense'))).name).toBe('InvalidSnapshotID.Malformed');
+    expect((await refusal(volume('vol-nonsense'))).name).toBe('InvalidVolumeID.Malformed');
   });
 });
 
