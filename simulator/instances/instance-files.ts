@@ -3,7 +3,7 @@
  * disk (`spot-agent`, the agent's home) and each data disk (`volumes/xvdf` of /dev/xvdf). A disk that goes with its
  * instance takes its link's place, so an ended instance's files can be read until it is forgotten.
  */
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, readdir, readlink, rename, rm, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import type { Device, Volume } from '../books/entities';
@@ -68,8 +68,8 @@ export class InstanceFiles {
     }
   }
 
-  forget(instanceId: string): void {
-    rmSync(this.instanceFolder(instanceId), { recursive: true, force: true });
+  async forget(instanceId: string): Promise<void> {
+    await rm(this.instanceFolder(instanceId), { recursive: true, force: true });
   }
 
   #linkOf(instanceId: string, device: string): string {

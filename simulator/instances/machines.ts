@@ -119,7 +119,7 @@ export class Machines {
         return;
       case undefined:
         await this.#dismantle(instanceId);
-        this.#settings.files.forget(instanceId);
+        await this.#settings.files.forget(instanceId);
     }
   }
 
