@@ -64,7 +64,7 @@ export class AwsImages implements ImagePort {
         this.#clients.changes.send(new DeregisterImageCommand({ ImageId: imageId })),
       );
     } catch (error) {
-      if (!(error instanceof CloudError && isOverUnknownId(error))) throw error;
+      if (!(error instanceof CloudError && isOverUnknownId(error, [imageId]))) throw error;
       return { outcome: 'unknown' as const, message: error.message };
     }
     return { outcome: 'deregistered' as const, snapshotIds: described?.snapshotIds ?? [] };

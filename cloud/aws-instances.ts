@@ -74,8 +74,9 @@ export class AwsInstances implements InstancePort {
           this.#clients.changes.send(new TerminateInstancesCommand({ InstanceIds })),
         ),
       // Some of a refused batch may have been terminated, those in zones without a protected one; a repeat is harmless.
-      (error) =>
-        isOverUnknownId(error) || ['OperationNotPermitted', 'UnauthorizedOperation'].includes(error.code)
+      (error, asked) =>
+        isOverUnknownId(error, asked) ||
+        ['OperationNotPermitted', 'UnauthorizedOperation'].includes(error.code)
           ? 'sift'
           : 'refuse',
     );
@@ -87,7 +88,7 @@ export class AwsInstances implements InstancePort {
           { outcome: 'requested', state: (CurrentState?.Name ?? 'shutting-down') as Ec2InstanceState },
         ]),
     );
-    for (const [id, error] of refused) outcomes.set(id, terminationRefusal(error));
+    for (const [id, error] of refused) outcomes.set(id, terminationRefusal(error, id));
     for (const id of instanceIds) if (!outcomes.has(id)) outcomes.set(id, leftOut(id));
     return outcomes;
   }
@@ -138,9 +139,9 @@ export class AwsInstances implements InstancePort {
   }
 }
 
-function terminationRefusal(error: CloudError): TerminationOutcome {
+function terminationRefusal(error: CloudError, id: string): TerminationOutcome {
   const { message } = error;
-  if (isOverUnknownId(error)) return { outcome: 'unknown', message };
+  if (isOverUnknownId(error, [id])) return { outcome: 'unknown', message };
   if (error.code === 'OperationNotPermitted') return { outcome: 'protected', message };
   return { outcome: 'failed', error };
 }

@@ -64,7 +64,7 @@ export class AwsSnapshots implements SnapshotPort {
       const refusal = error as CloudError;
       const { code, message } = refusal;
       if (code === 'InvalidSnapshot.InUse') return { outcome: 'in_use' as const, message };
-      if (isOverUnknownId(refusal)) return { outcome: 'unknown' as const, message };
+      if (isOverUnknownId(refusal, [snapshotId])) return { outcome: 'unknown' as const, message };
       throw refusal;
     }
   }

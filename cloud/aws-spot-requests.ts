@@ -49,7 +49,8 @@ export class AwsSpotRequests implements SpotRequestPort {
         ask(ec2Call('CancelSpotInstanceRequests', `of ${SpotInstanceRequestIds.join(', ')}`), () =>
           this.#clients.changes.send(new CancelSpotInstanceRequestsCommand({ SpotInstanceRequestIds })),
         ),
-      (error) => (isOverUnknownId(error) || error.code === 'UnauthorizedOperation' ? 'sift' : 'refuse'),
+      (error, asked) =>
+        isOverUnknownId(error, asked) || error.code === 'UnauthorizedOperation' ? 'sift' : 'refuse',
     );
     const outcomes = new Map<string, CancelOutcome>(
       replies
@@ -62,7 +63,7 @@ export class AwsSpotRequests implements SpotRequestPort {
     for (const [id, error] of refused) {
       outcomes.set(
         id,
-        isOverUnknownId(error)
+        isOverUnknownId(error, [id])
           ? { outcome: 'unknown', message: error.message }
           : { outcome: 'failed', error },
       );

@@ -77,7 +77,7 @@ export class AwsVolumes implements VolumePort {
       const refusal = error as CloudError;
       const { code, message, kind } = refusal;
       if (code === 'InvalidAttachment.NotFound') return { outcome: 'not_attached' };
-      if (isOverUnknownId(refusal)) return { outcome: 'unknown', message };
+      if (isOverUnknownId(refusal, [volumeId])) return { outcome: 'unknown', message };
       if (kind !== 'wrong_state' && code !== 'OperationNotPermitted') throw refusal;
       // IncorrectState is EC2's answer for a volume that is available as well as for one that may not be taken away.
       return (await this.#holder(volumeId)) === instanceId

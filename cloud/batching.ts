@@ -14,7 +14,7 @@ export interface Sifted<Reply> {
 }
 
 /** What an error of a whole batch is: over some of its ids, so sift; over all of them; or over none, so throw it. */
-export type Verdict = (error: CloudError) => 'sift' | 'refuse' | 'throw';
+export type Verdict = (error: CloudError, ids: readonly string[]) => 'sift' | 'refuse' | 'throw';
 
 /** Calls with all ids, in batches, one after the other. The same id twice is asked once. */
 export async function inBatches<Reply>(
@@ -40,7 +40,7 @@ async function sift<Reply>(
     sifted.replies.push(await call(ids));
   } catch (error) {
     const refusal = error as CloudError;
-    const judged = verdict(refusal);
+    const judged = verdict(refusal, ids);
     if (judged === 'throw') throw refusal;
     if (judged === 'refuse' || ids.length === 1) {
       for (const id of ids) sifted.refused.set(id, refusal);
@@ -52,16 +52,16 @@ async function sift<Reply>(
 
 /** EC2's message names ids, mostly: those are asked for one by one, the others together. Else halves. */
 function split(ids: string[], refusal: CloudError): string[][] {
-  const words = new Set(reasonOf(refusal).split(/[^\w-]+/));
-  const named = ids.filter((id) => words.has(id));
+  const named = namedIn(refusal, ids);
   if (named.length > 0 && named.length < ids.length) {
-    return [...named.map((id) => [id]), ids.filter((id) => !words.has(id))];
+    return [...named.map((id) => [id]), ids.filter((id) => !named.includes(id))];
   }
   const middle = Math.ceil(ids.length / 2);
   return [ids.slice(0, middle), ids.slice(middle)];
 }
 
-/** AWS's own words, for ours name what was asked for. */
-function reasonOf(refusal: CloudError): string {
-  return refusal.cause instanceof Error ? refusal.cause.message : '';
+/** Those of the ids that AWS's own message names; ours names all that were asked for. */
+export function namedIn(refusal: CloudError, ids: readonly string[]): string[] {
+  const words = new Set(refusal.cause instanceof Error ? refusal.cause.message.split(/[^\w.-]+/) : []);
+  return ids.filter((id) => words.has(id));
 }

@@ -1,11 +1,15 @@
 /** Describing by id: one call's answer as a map, what EC2 does not know beside it. */
-import { inBatches } from './batching';
+import { inBatches, namedIn } from './batching';
 import type { CloudError } from './cloud-error';
 import type { Described } from './cloud-port';
 
-/** Codes over one id of many: unknown, or not of the form of an id. */
-export function isOverUnknownId(error: CloudError): boolean {
-  return error.kind === 'already_done' || error.code.endsWith('.Malformed');
+/**
+ * Whether an error is over ids: unknown ones, or ones that are none. Of those without the prefix of their kind EC2 says
+ * InvalidParameterValue, which it says of much else, so the id must be named.
+ */
+export function isOverUnknownId(error: CloudError, ids: readonly string[]): boolean {
+  if (error.kind === 'already_done' || error.code.endsWith('.Malformed')) return true;
+  return error.code === 'InvalidParameterValue' && namedIn(error, ids).length > 0;
 }
 
 /**
@@ -17,7 +21,9 @@ export async function describeByIds<T>(
   describe: (ids: string[]) => Promise<T[]>,
   idOf: (item: T) => string,
 ): Promise<Described<T>> {
-  const { replies } = await inBatches(ids, describe, (error) => (isOverUnknownId(error) ? 'sift' : 'throw'));
+  const { replies } = await inBatches(ids, describe, (error, asked) =>
+    isOverUnknownId(error, asked) ? 'sift' : 'throw',
+  );
   const found = new Map(replies.flat().map((item) => [idOf(item), item]));
   return { found, unknown: [...new Set(ids)].filter((id) => !found.has(id)) };
 }
