@@ -1,5 +1,5 @@
 /** An instance's disks over its life: volumes made at its launch, deleted or left behind at its end. Pure functions. */
-import type { Device, Image, ImageDisk, Instance, Tags, Volume } from '../books/entities';
+import type { Device, ImageDisk, Instance, Tags, Volume } from '../books/entities';
 import { newId } from '../ids';
 
 export const ROOT_DEVICE = '/dev/xvda';
@@ -10,11 +10,6 @@ export interface LaunchDisks {
   readonly disks: readonly ImageDisk[];
   /** Of each volume. */
   readonly tags: Tags;
-}
-
-/** An image's disks as they are. */
-export function disksOfImage({ disks }: Pick<Image, 'disks'>): LaunchDisks {
-  return { disks, tags: {} };
 }
 
 /** The root disk of a public image: empty, of the usual size. */
