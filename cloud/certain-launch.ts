@@ -11,13 +11,13 @@ import { CloudError } from './cloud-error';
 
 export interface CertainLaunch<T> {
   /** One call, with the token that makes a repeat the same launch. @throws CloudError */
-  attempt(): Promise<T>;
+  attempt: () => Promise<T>;
   /** What the cloud shows alive of this launch, by its tag; null for nothing. */
-  find(): Promise<T | null>;
+  find: () => Promise<T | null>;
   /** An earlier run has begun this launch, and may have launched. */
   inDoubt: boolean;
   /** Milliseconds until whoever asks gives up. */
-  timeLeftMs(): number;
+  timeLeftMs: () => number;
 }
 
 /** A repeat takes up to this long; with less left the next run makes it. */
@@ -56,7 +56,7 @@ export async function launchForCertain<T>(launch: CertainLaunch<T>): Promise<T> 
         case 'never': {
           // A token with other parameters is one that was used: a release may send a launch otherwise than the last.
           const launched =
-            inDoubt || error.code === 'IdempotentParameterMismatch' ? await findLaunched(launch) : null;
+            inDoubt || error.code === 'IdempotentParameterMismatch' ? await findPatiently(launch.find) : null;
           if (launched === null) throw error;
           return launched;
         }
@@ -65,9 +65,10 @@ export async function launchForCertain<T>(launch: CertainLaunch<T>): Promise<T> 
   }
 }
 
-async function findLaunched<T>(launch: CertainLaunch<T>): Promise<T | null> {
+/** Looks again for what EC2 may not show yet; null when it shows nothing in all looks. */
+export async function findPatiently<T>(find: () => Promise<T | null>): Promise<T | null> {
   for (let look = 1; ; look++) {
-    const found = await launch.find();
+    const found = await find();
     if (found !== null || look === LOOKS) return found;
     await pause(LOOK_PAUSE_MS);
   }

@@ -69,3 +69,13 @@ export async function settleLaunchIntent(
     .where('outcome', '!=', 'launched')
     .execute();
 }
+
+/** Whether nobody knows yet what came of a launch. */
+export async function launchIsOpen(db: Db, launchId: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('launch_intents')
+    .select('outcome')
+    .where('launch_id', '=', launchId)
+    .executeTakeFirst();
+  return row?.outcome === 'pending';
+}

@@ -160,6 +160,33 @@ describe('a launch whose answer is lost', () => {
     expect(second).toEqual({ outcome: 'launched', instanceId: launched });
   });
 
+  it('is found afterwards, when its attempts have run out', async () => {
+    const request = launchRequest();
+    const { launchId, accountId, region } = request;
+    const find = () => attempt(() => activities.findLaunch({ launchId, accountId, region }));
+    await fault('RunInstances', 'drop-after');
+    await expect(attempt(() => activities.launchInstance(request), { seconds: 5 })).rejects.toMatchObject({
+      type: failureTypes.retry,
+    });
+    expect([(await find()).instanceId]).toEqual(await instancesOf(request));
+  });
+
+  it('is looked for once if it was refused, and more often if nobody knows', async () => {
+    const looksFor = async (seconds: number, kind: string) => {
+      const request = launchRequest();
+      const { launchId, accountId, region } = request;
+      await fault('RunInstances', kind);
+      await expect(attempt(() => activities.launchInstance(request), { seconds })).rejects.toThrow();
+      const before = await callsSoFar();
+      expect(await attempt(() => activities.findLaunch({ launchId, accountId, region }))).toEqual({
+        instanceId: null,
+      });
+      return control<unknown[]>(simulator, `/calls?action=DescribeInstances&after=${before}`);
+    };
+    expect(await looksFor(60, 'UnauthorizedOperation')).toHaveLength(1);
+    expect(await looksFor(5, 'drop-before')).toHaveLength(3);
+  });
+
   it('is taken over when a release sends it otherwise than the one before', async () => {
     const request = launchRequest();
     const first = await attempt(() => activities.launchInstance(request));
