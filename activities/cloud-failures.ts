@@ -1,7 +1,7 @@
 /** From the port's errors to Temporal's failures, and a sign of life while a step waits for EC2. */
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
-import { CloudError } from '../cloud/cloud-port';
+import { CloudError } from '../cloud/cloud-error';
 import { failureTypes } from '../contracts/activities';
 
 /** Runs a step with a heartbeat a second, so that a worker's death is noticed in seconds and not at the time-out. */
@@ -15,6 +15,12 @@ export async function ec2Step<T>(step: () => Promise<T>): Promise<T> {
   } finally {
     clearInterval(beat);
   }
+}
+
+/** Milliseconds until Temporal takes the running attempt for lost, and starts another beside it. */
+export function attemptTimer(): () => number {
+  const endsAt = Date.now() + Context.current().info.startToCloseTimeoutMs;
+  return () => endsAt - Date.now();
 }
 
 /** How long Temporal waits before it tries again after AWS asked for fewer calls. */
@@ -36,6 +42,7 @@ function toFailure(error: unknown): unknown {
         type: failureTypes.throttled,
         nextRetryDelay: THROTTLE_PAUSE,
       });
+    case 'wrong_state':
     case 'retry':
       return ApplicationFailure.create({ message, type: failureTypes.retry });
   }

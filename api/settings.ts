@@ -1,6 +1,6 @@
 /** The API's environment. */
 import { z } from 'zod';
-import { portVariable, readEnvironment } from '../contracts/environment';
+import { portVariable, readEnvironment, speedVariable } from '../contracts/environment';
 import { targetVariables } from '../contracts/notification-targets';
 import { databaseVariables } from '../db/settings';
 import { temporalVariables } from '../temporal/settings';
@@ -29,12 +29,7 @@ const apiVariables = z.object({
     .enum(['news', 'every'])
     .default('news')
     .describe('news (only heartbeats that say something new reach the workflow) or every'),
-  SPOTKEEPER_SPEED: z.coerce
-    .number()
-    .min(1)
-    .max(100_000)
-    .default(1)
-    .describe('a number from 1 to 100000 by which the durations of policies are divided'),
+  SPOTKEEPER_SPEED: speedVariable,
   ...targetVariables,
   LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal'])

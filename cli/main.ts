@@ -1,6 +1,7 @@
 /** The `spotkeeper` command: `main(['start', '--speed', '60'])`. */
 import { Command, CommanderError } from 'commander';
 import { EnvironmentError } from '../contracts/environment';
+import { addBenchCommand } from './commands/bench';
 import { addCloudCommand } from './commands/cloud';
 import { addStartCommand } from './commands/start';
 import { PartError } from './parts/part';
@@ -17,6 +18,7 @@ export async function main(args: string[]): Promise<number> {
   const finish = (code: number) => (exitCode = code);
   addStartCommand(program, finish);
   addCloudCommand(program, finish);
+  addBenchCommand(program, finish);
   try {
     await program.parseAsync(args, { from: 'user' });
     return exitCode;

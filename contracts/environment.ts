@@ -43,3 +43,10 @@ export function wholeNumber(min: number, max: number) {
 }
 
 export const portVariable = wholeNumber(0, 65_535).describe('a port number from 0 (any free one) to 65535');
+
+export const speedVariable = z.coerce
+  .number()
+  .min(1)
+  .max(100_000)
+  .default(1)
+  .describe('a number from 1 to 100000 by which the durations of policies are divided');

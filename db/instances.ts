@@ -100,7 +100,10 @@ export async function agentOn(db: Db, instanceId: string): Promise<string | null
   return row?.id ?? null;
 }
 
-/** EC2 has shown the instance to us. */
+/**
+ * DescribeInstances has shown the instance to us. The answer of a launch or of a termination doesn't count: EC2 is
+ * consistent only in time, and a look can miss for seconds what another call has just named.
+ */
 export async function markSeen(db: Db, clientId: string, instanceId: string): Promise<void> {
   await db
     .updateTable('instances')
@@ -111,7 +114,7 @@ export async function markSeen(db: Db, clientId: string, instanceId: string): Pr
     .execute();
 }
 
-/** Whether EC2's NotFound means that the instance is gone: it was seen before, or an hour has passed since we knew of it. */
+/** Whether EC2's NotFound means that the instance is gone: a look has shown it before, or we know of it for an hour. */
 export async function notFoundMeansGone(db: Db, clientId: string, instanceId: string): Promise<boolean> {
   const row = await db
     .selectFrom('instances')

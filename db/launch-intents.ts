@@ -8,15 +8,17 @@ export interface StoredLaunch {
   clientToken: string;
   imageId: string;
   userData: string;
+  /** The intent stood already: an earlier attempt may have launched. */
+  repeated: boolean;
 }
 
 /** Writes the intent and returns what stands: of a repeat the first, whatever its worker was told since. */
 export async function writeLaunchIntent(
   db: Db,
   request: LaunchRequest,
-  launch: Omit<StoredLaunch, 'imageId'>,
+  launch: Pick<StoredLaunch, 'clientToken' | 'userData'>,
 ): Promise<StoredLaunch> {
-  await db
+  const inserted = await db
     .insertInto('launch_intents')
     .values({
       launch_id: request.launchId,
@@ -35,13 +37,18 @@ export async function writeLaunchIntent(
       user_data: launch.userData,
     })
     .onConflict((conflict) => conflict.column('launch_id').doNothing())
-    .execute();
+    .executeTakeFirst();
   const stored = await db
     .selectFrom('launch_intents')
     .select(['client_token', 'image_id', 'user_data'])
     .where('launch_id', '=', request.launchId)
     .executeTakeFirstOrThrow();
-  return { clientToken: stored.client_token, imageId: stored.image_id, userData: stored.user_data };
+  return {
+    clientToken: stored.client_token,
+    imageId: stored.image_id,
+    userData: stored.user_data,
+    repeated: inserted.numInsertedOrUpdatedRows === 0n,
+  };
 }
 
 /** Once launched it stays so: an attempt that was thought dead may report late. */
@@ -61,4 +68,14 @@ export async function settleLaunchIntent(
     .where('launch_id', '=', launchId)
     .where('outcome', '!=', 'launched')
     .execute();
+}
+
+/** Whether nobody knows yet what came of a launch. */
+export async function launchIsOpen(db: Db, launchId: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('launch_intents')
+    .select('outcome')
+    .where('launch_id', '=', launchId)
+    .executeTakeFirst();
+  return row?.outcome === 'pending';
 }

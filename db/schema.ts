@@ -114,7 +114,7 @@ export interface InstancesTable {
   launch_id: string | null;
   registered_at: Timestamp | null;
   zombie_since: Timestamp | null;
-  /** When EC2 showed us the instance for the first time, so that it not knowing it later means gone. */
+  /** When DescribeInstances showed the instance for the first time, so that it not knowing it later means gone. */
   seen_at: Timestamp | null;
   /** Released to its owner: nothing of ours ends it. */
   kept: Generated<boolean>;

@@ -6,7 +6,7 @@
  * C3 what happens outside the books (a process started or killed) happens after the books have it durably.
  */
 import type { Books, BooksPut } from './books/books';
-import type { EndReason, Image, Instance, PurchaseOption } from './books/entities';
+import type { EndReason, Instance, PurchaseOption } from './books/entities';
 import { tokenKey } from './instances/client-tokens';
 import type { CloudClock } from './clock';
 import type { EventLog } from './control/event-log';
@@ -19,6 +19,8 @@ import { Capacity } from './market/capacity';
 import type { Market, PoolRecord } from './market/market';
 import { between } from './market/random';
 import type { Random } from './market/random';
+import type { LaunchDisks } from './storage/disks';
+import type { StorageDurations } from './storage/durations';
 import { Storage } from './storage/storage';
 
 /** From and to, in cloud seconds. */
@@ -27,7 +29,6 @@ export type Range = readonly [min: number, max: number];
 export interface Durations {
   readonly boot: Range;
   readonly shutdown: Range;
-  readonly image: Range;
 }
 
 export interface CloudParts {
@@ -37,8 +38,9 @@ export interface CloudParts {
   readonly market: Market;
   readonly events: EventLog;
   readonly files: InstanceFiles;
-  readonly durations: Durations;
+  readonly durations: Durations & StorageDurations;
   readonly random: Random;
+  readonly onError: (error: unknown) => void;
 }
 
 const LONGEST_TIMER_MILLISECONDS = 3_600_000;
@@ -64,7 +66,11 @@ export class Cloud {
     this.clock = parts.clock;
     this.market = parts.market;
     this.events = parts.events;
-    this.storage = new Storage(parts.books, parts.events);
+    this.storage = new Storage({
+      ...parts,
+      files: parts.files.disks,
+      onMounts: (instanceId) => this.#reconcile(instanceId),
+    });
     this.#time = parts.books.position;
     this.#capacity = new Capacity(parts.books, parts.market);
     this.#capacity.look(this.#time);
@@ -73,7 +79,8 @@ export class Cloud {
   /** Sets the machines up as the books have them, and lets time pass. */
   start(machines: Machines): void {
     this.#machines = machines;
-    for (const { id } of this.books.all('instance')) machines.reconcile(id);
+    const known = this.books.all('instance').map(({ id }) => id);
+    for (const id of new Set([...known, ...this.files.instanceIds()])) machines.reconcile(id);
     this.#settle(this.#time);
     this.advance();
   }
@@ -121,7 +128,7 @@ export class Cloud {
     this.books.keepTime(this.#time);
   }
 
-  /** Boot, shutdown or image time of one more instance or image, in cloud seconds. */
+  /** Boot or shutdown time of one more instance, in cloud seconds. */
   draw(duration: keyof Durations): number {
     const [min, max] = this.#parts.durations[duration];
     return between(this.#parts.random, min, max);
@@ -142,10 +149,10 @@ export class Cloud {
   /** Books a launch: its instances with their disks, and what its client token stands for. Returns them. */
   launch(
     drafts: readonly Instance[],
-    image: Image,
+    disks: LaunchDisks,
     token: { key: string; fingerprint: string } | null,
   ): Instance[] {
-    const launched = drafts.map((draft) => this.storage.atLaunch(draft, image, this.#time));
+    const launched = drafts.map((draft) => this.storage.volumes.atLaunch(draft, disks, this.#time));
     const instances = launched.map(({ instance }) => instance);
     const puts = launched.flatMap(({ instance, puts }): BooksPut[] => [
       ['instance', instance.id, instance],
@@ -157,6 +164,7 @@ export class Cloud {
     }
     this.books.commit(this.#time, puts);
     for (const instance of instances) {
+      this.storage.volumes.launched(instance);
       this.events.append(instanceEvent('instance-launched', instance, this.clock));
       this.#reconcile(instance.id);
     }
@@ -186,19 +194,6 @@ export class Cloud {
 
   recommendRebalance(instance: Instance): void {
     this.#keepInstances([{ ...instance, rebalanceAt: this.#time }], 'rebalance-recommended');
-  }
-
-  /** Replaces instances and images whose tags changed. */
-  retag(instances: readonly Instance[], images: readonly Image[]): void {
-    this.books.commit(this.#time, [
-      ...instances.map((instance) => ['instance', instance.id, instance] as const),
-      ...images.map((image) => ['image', image.id, image] as const),
-    ]);
-  }
-
-  addImage(image: Image): void {
-    this.storage.addImage(image, this.#time);
-    this.#arm();
   }
 
   #nextDue(): number {
@@ -241,12 +236,12 @@ export class Cloud {
 
   #keepInstances(instances: readonly Instance[], kind: InstanceEventKind): void {
     if (instances.length === 0) return;
-    const kept = instances.map((instance) =>
-      instance.state === 'terminated' ? this.storage.atEnd(instance) : { instance, puts: [] },
-    );
     this.books.commit(
       this.#time,
-      kept.flatMap(({ instance, puts }): BooksPut[] => [['instance', instance.id, instance], ...puts]),
+      instances.flatMap((instance): BooksPut[] => [
+        ['instance', instance.id, instance],
+        ...(instance.state === 'terminated' ? this.storage.volumes.atEnd(instance) : []),
+      ]),
     );
     for (const instance of instances) {
       this.events.append(instanceEvent(kind, instance, this.clock));

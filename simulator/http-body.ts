@@ -8,14 +8,17 @@ export class BodyTooLarge extends Error {
   }
 }
 
-/** @throws BodyTooLarge; the stream's error when the caller goes away. */
+/** How much more is read of a body that is too large, so that its sender comes to read the refusal. */
+const PATIENCE_BYTES = 8 * 1024 * 1024;
+
+/** @throws BodyTooLarge; the stream's error when the caller goes away, or is cut off because its body has no end. */
 export async function readBody(request: IncomingMessage, limit: number): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
   let tooLarge = false;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length;
-    // The rest is read and dropped, so that the caller can read the refusal.
+    if (size > limit + PATIENCE_BYTES) request.destroy();
     if (size > limit) tooLarge = true;
     else chunks.push(chunk);
   }

@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Range } from './cloud';
+import type { SizedRange } from './storage/durations';
 
 export class UsageError extends Error {
   override name = 'UsageError';
@@ -28,9 +29,13 @@ export interface Options {
   readonly accountId: string;
   /** Cloud seconds. */
   readonly bootSeconds: Range;
-  readonly imageSeconds: Range;
+  readonly imageSeconds: SizedRange;
+  readonly snapshotSeconds: SizedRange;
+  readonly volumeSeconds: SizedRange;
   readonly shutdownSeconds: Range;
   readonly restartSeconds: number;
+  /** Whether EC2's documented limits on rates hold from the start. */
+  readonly throttle: boolean;
 }
 
 const FLAGS = {
@@ -50,9 +55,12 @@ const FLAGS = {
   help: { type: 'boolean', default: false },
   account: { type: 'string', default: '000000000000' },
   'boot-seconds': { type: 'string', default: '18-30' },
-  'image-seconds': { type: 'string', default: '90-240' },
+  'image-seconds': { type: 'string', default: '60-150+4' },
+  'snapshot-seconds': { type: 'string', default: '15-45+4' },
+  'volume-seconds': { type: 'string', default: '1-5' },
   'shutdown-seconds': { type: 'string', default: '3-8' },
   'restart-seconds': { type: 'string', default: '10' },
+  throttle: { type: 'boolean', default: false },
 } as const;
 
 export const HELP = `A simulated cloud: EC2 and its instance metadata on localhost. Its flags:
@@ -71,8 +79,11 @@ export const HELP = `A simulated cloud: EC2 and its instance metadata on localho
   --pass-environment NAME     hand this variable on to agents; may be given again
   --boot-seconds MIN-MAX      how long an instance boots (18-30)
   --shutdown-seconds MIN-MAX  how long it shuts down (3-8)
-  --image-seconds MIN-MAX     how long an image is pending (90-240)
+  --image-seconds MIN-MAX+N   how long an image is pending, with N for each GiB that is copied (60-150+4)
+  --snapshot-seconds MIN-MAX+N  how long a snapshot is pending (15-45+4)
+  --volume-seconds MIN-MAX    how long a volume is made, attached, detached or deleted (1-5)
   --restart-seconds N    when a failed agent is started again (10)
+  --throttle             refuse calls above EC2's documented rates
   --account ID           the account, 12 digits (000000000000)
   --json                 print one line of JSON with its addresses once it serves; the log goes to stderr
   --help                 print this
@@ -105,9 +116,12 @@ export function readOptions(args: readonly string[]): Options {
     help: flags.help,
     accountId: flags.account,
     bootSeconds: range('boot-seconds', flags['boot-seconds']),
-    imageSeconds: range('image-seconds', flags['image-seconds']),
+    imageSeconds: sizedRange('image-seconds', flags['image-seconds']),
+    snapshotSeconds: sizedRange('snapshot-seconds', flags['snapshot-seconds']),
+    volumeSeconds: sizedRange('volume-seconds', flags['volume-seconds']),
     shutdownSeconds: range('shutdown-seconds', flags['shutdown-seconds']),
     restartSeconds: number('restart-seconds', flags['restart-seconds'], 0, 86_400, false),
+    throttle: flags.throttle,
   };
 }
 
@@ -135,6 +149,17 @@ function range(flag: string, text: string): Range {
     throw unusable(flag, text, 'seconds, as MIN-MAX or one number, for example 18-30');
   }
   return [min, max];
+}
+
+/** As `range`, and after a plus sign what each GiB adds. */
+function sizedRange(flag: string, text: string): SizedRange {
+  const [base = '', each, ...rest] = text.split('+');
+  const perGib = each === undefined ? 0 : Number(each || NaN);
+  if (rest.length > 0 || !(perGib >= 0 && perGib <= 86_400)) {
+    throw unusable(flag, text, 'seconds, and after a + those for each GiB, for example 60-150+4');
+  }
+  const [min, max] = range(flag, base);
+  return { min, max, perGib };
 }
 
 function unusable(flag: string, got: string, takes: string): UsageError {

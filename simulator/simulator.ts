@@ -1,6 +1,6 @@
 /** Puts the simulated cloud together, and takes it down in the right order. */
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -9,11 +9,7 @@ import { FORMAT } from './books/entities';
 import type { Identity } from './books/entities';
 import { CloudClock } from './clock';
 import { Cloud } from './cloud';
-import { CallLog } from './control/call-log';
-import { ControlEndpoint } from './control/control-endpoint';
 import { EventLog } from './control/event-log';
-import { Faults } from './control/faults';
-import { Ec2Endpoint } from './ec2/endpoint';
 import { baseImageId } from './ec2/image-catalog';
 import { InstanceFiles } from './instances/instance-files';
 import { Machines } from './instances/machines';
@@ -21,11 +17,11 @@ import { listenOnLoopback } from './loopback-server';
 import type { Market } from './market/market';
 import { readRecordedMarket } from './market/recorded';
 import { makeSyntheticMarket } from './market/synthetic';
-import { MetadataEndpoint } from './metadata/metadata-endpoint';
-import { MetadataTokens } from './metadata/metadata-tokens';
+import { openServices } from './open-services';
 import { UsageError } from './options';
 import type { Options } from './options';
-import { occupy, startOver } from './state-folder';
+import { IDENTITY_CERTIFICATE, occupy, startOver } from './state-folder';
+import { DiskFiles } from './storage/disk-files';
 
 export interface Simulator {
   readonly ready: Ready;
@@ -104,9 +100,7 @@ async function open(
     wall: () => Date.now(),
   });
   const events = new EventLog();
-  const calls = new CallLog();
-  const faults = new Faults();
-  const files = new InstanceFiles(books.folder);
+  const files = new InstanceFiles(books.folder, new DiskFiles(books.folder));
   const cloud = new Cloud({
     accountId: options.accountId,
     books,
@@ -115,15 +109,18 @@ async function open(
     events,
     files,
     random: Math.random,
+    onError,
     durations: {
       boot: options.bootSeconds,
       shutdown: options.shutdownSeconds,
       image: options.imageSeconds,
+      snapshot: options.snapshotSeconds,
+      volume: options.volumeSeconds,
     },
   });
-  const metadata = new MetadataEndpoint(cloud, new MetadataTokens(identity.metadataSecret));
-  const ec2 = new Ec2Endpoint({ cloud, calls, faults, onError });
-  const control = new ControlEndpoint({ cloud, calls, faults }, onError);
+  await cloud.storage.restore();
+  const services = openServices({ cloud, identity, options, onError });
+  const { metadata, endpoint, control } = services;
   const machines = new Machines({
     books,
     files,
@@ -140,7 +137,7 @@ async function open(
   const last = books.get('ports', 'servers');
   const cloudServer = await listenOnLoopback(
     options.port ?? last?.cloud ?? null,
-    (request, response) => void ec2.answer(request, response),
+    (request, response) => void endpoint.answer(request, response),
     options.port !== null,
   ).catch((error: Error) => {
     throw new Error(
@@ -166,6 +163,7 @@ async function open(
     ],
   ]);
   await books.durable();
+  writeFileSync(path.join(books.folder, IDENTITY_CERTIFICATE), services.signer.certificate);
   cloud.start(machines);
   const keepTime = setInterval(() => cloud.keepTime(), KEEP_TIME_MILLISECONDS);
 
@@ -183,9 +181,11 @@ async function open(
     },
     async stop() {
       clearInterval(keepTime);
+      services.delays.close();
       await Promise.all(servers.map((server) => server.close()));
       cloud.stop();
       await machines.stop();
+      await files.disks.idle();
       await books.close();
       leave();
     },

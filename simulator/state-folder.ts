@@ -5,7 +5,16 @@ import { AgentProcess } from './instances/agent-process';
 import { isAlive, ownIdentity, readIdentity } from './instances/process-identity';
 
 const LOCK = 'simulator.lock';
-const OURS = ['journal.jsonl', 'journal.jsonl.new', 'instances', 'images'];
+/** What instances' identity documents verify with. */
+export const IDENTITY_CERTIFICATE = 'identity-certificate.pem';
+const OURS = [
+  'journal.jsonl',
+  'journal.jsonl.new',
+  IDENTITY_CERTIFICATE,
+  'instances',
+  'volumes',
+  'snapshots',
+];
 
 /**
  * Makes the folder, and keeps other simulators out of it. Returns how to let them in again.

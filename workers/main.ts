@@ -1,16 +1,19 @@
 /** The control worker: workflows, books, the EC2 steps of its own account, the lease sweep and the relays. */
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 import pino from 'pino';
+import { AwsCloud } from '../cloud/aws-cloud';
 import { EnvironmentError } from '../contracts/environment';
 import { connectDatabase } from '../db/connect';
 import { sweepLeases } from '../db/lease-sweep';
 import { announceWaitingEvents } from '../db/notification-relay';
+import { TERMINATION_CAP } from '../db/stop-guards';
 import { drainOutbox } from '../db/outbox';
 import { connectTemporal } from '../temporal/connect';
 import { notifyStarter } from '../temporal/notify-starter';
 import { ensureSearchAttributes } from '../temporal/search-attributes';
 import { connectionOptions } from '../temporal/settings';
 import { signalSender } from '../temporal/signal-sender';
+import { askAccount, provenAccount } from './account-proof';
 import { notificationParts } from './notification-settings';
 import { periodically } from './periodic';
 import { keepSamplesPeriodically } from './sample-keeping';
@@ -20,6 +23,11 @@ import { createWorkerSet } from './worker-set';
 async function main(): Promise<void> {
   const settings = readWorkerSettings(process.env);
   const log = pino({ level: settings.LOG_LEVEL, base: { process: 'worker' } });
+  const accountId = settings.AWS_ACCOUNT_ID;
+  const { regions, assumeRole } = settings;
+  const clouds = new Map(regions.map((region) => [region, new AwsCloud({ region, assumeRole })]));
+  const question = { identity: clouds.get(regions[0]!)!.identity, accountId, log };
+  const account = await askAccount(question);
   Runtime.install({
     shutdownSignals: [],
     telemetryOptions: settings.METRICS_ADDRESS
@@ -39,9 +47,14 @@ async function main(): Promise<void> {
     client,
     db,
     taskQueue: settings.TASK_QUEUE,
-    accountId: settings.AWS_ACCOUNT_ID,
-    regions: settings.regions,
+    accountId,
+    clouds,
+    accountProven: (stopped) => provenAccount(question, account, stopped),
     apiPublicUrl: settings.API_PUBLIC_URL,
+    terminationCap: {
+      ...TERMINATION_CAP,
+      windowSeconds: TERMINATION_CAP.windowSeconds / settings.SPOTKEEPER_SPEED,
+    },
     notifications: notificationParts(settings),
   });
 
@@ -72,12 +85,13 @@ async function main(): Promise<void> {
   const running = workers.run();
   process.send?.({ type: 'ready' });
   log.info(
-    { taskQueue: settings.TASK_QUEUE, account: settings.AWS_ACCOUNT_ID, regions: settings.regions },
+    { taskQueue: settings.TASK_QUEUE, account: accountId, regions, accountProven: account === true },
     'ready',
   );
   try {
     await running;
   } finally {
+    for (const cloud of clouds.values()) cloud.destroy();
     await Promise.all([sweep.stop(), relay.stop(), samples.stop(), notifications.stop()]);
     await db.destroy();
     await nativeConnection.close();

@@ -1,6 +1,6 @@
 /** The control worker's environment. */
 import { z } from 'zod';
-import { readEnvironment, wholeNumber } from '../contracts/environment';
+import { readEnvironment, speedVariable, wholeNumber } from '../contracts/environment';
 import { SAMPLE_LIMITS } from '../db/sample-parts';
 import { databaseVariables } from '../db/settings';
 import { temporalVariables } from '../temporal/settings';
@@ -17,7 +17,7 @@ const workerVariables = z.object({
   AWS_ACCOUNT_ID: z
     .string()
     .regex(/^\d{12}$/)
-    .describe('the twelve digits of the AWS account whose credentials this worker holds'),
+    .describe('the twelve digits of the AWS account whose credentials, or whose role, this worker uses'),
   AWS_REGIONS: z
     .string()
     .regex(/^[a-z0-9-]+(,[a-z0-9-]+)*$/)
@@ -28,11 +28,24 @@ const workerVariables = z.object({
     .regex(/^[a-z0-9-]+$/)
     .optional()
     .describe('a region such as us-east-1'),
+  ASSUME_ROLE_ARN: z
+    .string()
+    .regex(/^arn:aws[a-z-]*:iam::\d{12}:role\/.+$/)
+    .optional()
+    .describe(
+      'the ARN of a role in that account to take on, such as arn:aws:iam::123456789012:role/spotkeeper (default: none, the credentials are used as they are)',
+    ),
+  ASSUME_ROLE_EXTERNAL_ID: z
+    .string()
+    .regex(/^[\w+=,.@:/-]{2,1224}$/)
+    .optional()
+    .describe('the external id that the role asks for: 2 to 1224 letters, digits and + = , . @ : / - _'),
   API_PUBLIC_URL: z
     .url()
     .describe(
       'the address at which launched instances reach the API, such as https://spotkeeper.example.com',
     ),
+  SPOTKEEPER_SPEED: speedVariable,
   LEASE_SWEEP_MS: wholeNumber(100, 60_000)
     .default(5_000)
     .describe('milliseconds between two sweeps of the leases, from 100 to 60000'),
@@ -59,11 +72,15 @@ const workerVariables = z.object({
     .describe('one of trace, debug, info, warn, error, fatal'),
 });
 
-export type WorkerSettings = z.infer<typeof workerVariables> & { regions: string[] };
+export type WorkerSettings = z.infer<typeof workerVariables> & {
+  regions: string[];
+  assumeRole: { roleArn: string; externalId?: string } | undefined;
+};
 
 /** @throws EnvironmentError */
 export function readWorkerSettings(environment: NodeJS.ProcessEnv): WorkerSettings {
   const settings = readEnvironment(workerVariables, environment);
   const regions = (settings.AWS_REGIONS ?? settings.AWS_REGION ?? 'us-east-1').split(',');
-  return { ...settings, regions };
+  const { ASSUME_ROLE_ARN: roleArn, ASSUME_ROLE_EXTERNAL_ID: externalId } = settings;
+  return { ...settings, regions, assumeRole: roleArn === undefined ? undefined : { roleArn, externalId } };
 }

@@ -9,9 +9,11 @@ import {
   createNotificationActivities,
   type NotificationDependencies,
 } from '../activities/notifications/notification-activities';
-import { AwsCloud } from '../cloud/aws-cloud';
+import { createRestActivities } from '../activities/rest-activities';
+import type { CloudPort } from '../cloud/cloud-port';
 import { ec2TaskQueue } from '../contracts/ids';
 import type { Db } from '../db/connect';
+import type { TerminationCap } from '../db/stop-guards';
 
 export interface WorkerSetOptions {
   connection: NativeConnection;
@@ -20,53 +22,79 @@ export interface WorkerSetOptions {
   db: Db;
   taskQueue: string;
   accountId: string;
-  regions: readonly string[];
+  /** By region. */
+  clouds: ReadonlyMap<string, CloudPort>;
+  /** Resolves once the clouds are known to be the account's, or to false when it never will be. */
+  accountProven: (stopped: AbortSignal) => Promise<boolean>;
   apiPublicUrl: string;
+  terminationCap: TerminationCap;
   notifications: Omit<NotificationDependencies, 'db'>;
 }
 
 export interface WorkerSet {
-  /** Rejects when a worker fails; resolves after `stop()`. */
+  /** Rejects when a worker fails or the account is another's; resolves after `stop()`. */
   run(): Promise<void>;
   stop(): void;
 }
 
 export async function createWorkerSet(options: WorkerSetOptions): Promise<WorkerSet> {
-  const { connection, namespace, client, db, taskQueue, accountId, regions, apiPublicUrl } = options;
+  const { connection, namespace, client, db, taskQueue, accountId, clouds, apiPublicUrl, terminationCap } =
+    options;
   const shared: Pick<WorkerOptions, 'connection' | 'namespace' | 'shutdownGraceTime'> = {
     connection,
     namespace,
     shutdownGraceTime: '3 s',
   };
-  const clouds = regions.map((region) => ({ region, cloud: new AwsCloud(region) }));
-  const workers = await Promise.all([
-    Worker.create({
+  const stopping = new AbortController();
+  const workers = [
+    await Worker.create({
       ...shared,
       taskQueue,
       workflowBundle: { codePath: path.join(__dirname, '..', 'workflow-bundle.js') },
       activities: {
         ...createBookActivities(db),
         ...createChildActivities(client),
+        ...createRestActivities(db),
         ...createNotificationActivities({ ...options.notifications, db }),
       },
       // A killed worker's workflows go to another one after this, rather than after ten seconds.
       stickyQueueScheduleToStartTimeout: '2 s',
     }),
-    ...clouds.map(({ region, cloud }) =>
-      Worker.create({
-        ...shared,
-        taskQueue: ec2TaskQueue(accountId, region),
-        activities: createEc2Activities({ cloud, db, apiPublicUrl }),
-      }),
-    ),
-  ]);
+  ];
+
+  async function serveEc2(): Promise<void> {
+    if (!(await options.accountProven(stopping.signal)) || stopping.signal.aborted) return;
+    const ec2Workers = await Promise.all(
+      [...clouds].map(([region, cloud]) =>
+        Worker.create({
+          ...shared,
+          taskQueue: ec2TaskQueue(accountId, region),
+          activities: createEc2Activities({ cloud, db, apiPublicUrl, terminationCap }),
+        }),
+      ),
+    );
+    workers.push(...ec2Workers);
+    const running = ec2Workers.map((worker) => worker.run());
+    if (stopping.signal.aborted) stop();
+    await Promise.all(running);
+  }
+
+  function stop(): void {
+    stopping.abort();
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+  }
+
   return {
     async run() {
-      await Promise.all(workers.map((worker) => worker.run()));
-      for (const { cloud } of clouds) cloud.destroy();
+      const running = [...workers.map((worker) => worker.run()), serveEc2()];
+      try {
+        await Promise.all(running);
+      } finally {
+        // One that failed takes the others with it.
+        stop();
+        await Promise.allSettled(running);
+      }
     },
-    stop() {
-      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
-    },
+    stop,
   };
 }

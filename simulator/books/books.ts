@@ -85,6 +85,11 @@ export class Books {
     return [...this.#shelves[shelf].values()];
   }
 
+  /** Ids and what stands under them. */
+  entries<S extends Shelf>(shelf: S): [id: string, value: Shelves[S]][] {
+    return [...this.#shelves[shelf]];
+  }
+
   get<S extends Shelf>(shelf: S, id: string): Shelves[S] | undefined {
     return this.#shelves[shelf].get(id);
   }

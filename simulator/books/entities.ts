@@ -76,12 +76,23 @@ export interface Device {
   readonly attachedAt: number;
 }
 
+/** What a volume is beyond its content. */
+export interface VolumeKind {
+  readonly sizeGib: number;
+  /** `gp3` and its kin. */
+  readonly type: string;
+  /** Null where the type has none to choose. */
+  readonly iops: number | null;
+  /** MiB a second; of gp3 alone. */
+  readonly throughput: number | null;
+  readonly encrypted: boolean;
+}
+
 /** A disk of an image: what a launch makes a volume of. */
-export interface ImageDisk {
+export interface ImageDisk extends VolumeKind {
   readonly device: string;
   /** Null for an empty disk. */
   readonly snapshotId: string | null;
-  readonly sizeGib: number;
   readonly deleteOnTermination: boolean;
 }
 
@@ -94,18 +105,23 @@ export interface Image {
   readonly sourceInstanceId: string;
   readonly tags: Tags;
   readonly createdAt: number;
+  /** When its instance's disks have been read: an instance that ends before fails the image. */
+  readonly takenAt: number;
+  /** When it stops being pending. */
   readonly availableAt: number;
+  /** Why it is `failed` once it isn't pending any more. */
+  readonly failure: EndReason | null;
   /** A disabled image launches nothing and is shown only to who asks for disabled ones. */
   readonly disabled: boolean;
+  /** A deregistered image is remembered for a while, as EC2 does, and good for nothing. */
+  readonly deregisteredAt: number | null;
   readonly disks: readonly ImageDisk[];
 }
 
-export interface Volume {
+export interface Volume extends VolumeKind {
   readonly id: string;
   readonly region: string;
   readonly zone: string;
-  readonly sizeGib: number;
-  readonly type: string;
   readonly snapshotId: string | null;
   readonly tags: Tags;
   readonly createdAt: number;
@@ -133,11 +149,14 @@ export interface Snapshot {
   readonly region: string;
   readonly volumeId: string;
   readonly sizeGib: number;
+  readonly encrypted: boolean;
   readonly description: string;
   readonly tags: Tags;
   readonly startedAt: number;
   /** When `pending` becomes `completed`. */
   readonly completedAt: number;
+  /** Why it is in state `error`; null for a good one. */
+  readonly failure: string | null;
 }
 
 export type SpotRequestState = 'open' | 'active' | 'closed' | 'cancelled' | 'disabled' | 'failed';

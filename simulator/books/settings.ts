@@ -16,6 +16,8 @@ export interface PermissionRule {
   /** Of two rules for one call the one with the higher number holds. */
   readonly number: number;
   readonly effect: 'allow' | 'deny';
+  /** Whether a refusal speaks of a policy that denies, or (false) of none that allows. */
+  readonly explicit: boolean;
   /** `ec2:RunInstances`, `ec2:*`, `*`. */
   readonly action: string;
   /** `*`, the ARN of a user or role, or the id of an access key. */

@@ -1,11 +1,15 @@
-/** Every EC2 call as it arrived, and what became of it. */
+/** Every call of EC2, STS and Pricing as it arrived, and what became of it. */
+import type { ServiceName } from '../books/settings';
 import { Log } from './event-log';
 
 export interface Call {
   readonly kind: 'call';
+  readonly service: ServiceName;
   readonly action: string;
   readonly region: string | null;
   readonly access_key_id: string | null;
+  /** Of the caller, once it is known. */
+  readonly principal?: string;
   /** As sent: flat names of the query protocol. */
   readonly params: Readonly<Record<string, string>>;
   readonly client_token: string | null;

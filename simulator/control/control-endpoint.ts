@@ -4,7 +4,7 @@ import { BodyTooLarge, readBody } from '../http-body';
 import { ControlError } from './control-error';
 import { followEvents } from './event-stream';
 import { ROUTES } from './routes';
-import type { ControlParts } from './routes';
+import type { ControlParts } from './route';
 
 const LONGEST_BODY_BYTES = 64 * 1024;
 

@@ -1,4 +1,7 @@
-/** A numbered record of what happened, that can be read, waited on and followed. In memory, the newest 20,000. */
+/**
+ * A numbered record of what happened, that can be read, waited on and followed. In memory: the newest 20,000 entries or
+ * more, and fewer when they are so large that they would fill it.
+ */
 
 export interface Entry {
   readonly kind: string;
@@ -7,9 +10,12 @@ export interface Entry {
 export type Numbered<E> = E & { readonly number: number; readonly time: string };
 
 const KEPT = 20_000;
+const KEPT_CHARACTERS = 64 * 1024 * 1024;
 
 export class Log<E extends Entry> {
+  /** Their numbers follow each other without a gap. */
   #entries: Numbered<E>[] = [];
+  #characters = 0;
   #last = 0;
   readonly #followers = new Set<(entry: Numbered<E>) => void>();
 
@@ -21,24 +27,28 @@ export class Log<E extends Entry> {
   append(entry: E): Numbered<E> {
     const numbered = { ...entry, number: ++this.#last, time: new Date().toISOString() };
     this.#entries.push(numbered);
-    if (this.#entries.length > 2 * KEPT) this.#entries = this.#entries.slice(-KEPT);
+    this.#characters += size(numbered);
+    if (this.#entries.length > 2 * KEPT) this.#forget(this.#entries.length - KEPT);
+    if (this.#characters > KEPT_CHARACTERS) this.#forget(Math.ceil(this.#entries.length / 2));
     this.#tell(numbered);
     return numbered;
   }
 
   /** Replaces fields of an entry that is still kept, and tells the followers again. */
   amend(number: number, change: Partial<E>): void {
-    const index = this.#entries.findIndex((entry) => entry.number === number);
+    const index = number - (this.#entries[0]?.number ?? 0);
     const entry = this.#entries[index];
     if (!entry) return;
     const amended = { ...entry, ...change };
     this.#entries[index] = amended;
+    this.#characters += size(amended) - size(entry);
     this.#tell(amended);
   }
 
   /** Entries newer than a number, oldest first. */
   after(number: number, matches: (entry: Numbered<E>) => boolean = () => true): Numbered<E>[] {
-    return this.#entries.filter((entry) => entry.number > number && matches(entry));
+    const first = this.#entries[0]?.number ?? 0;
+    return this.#entries.slice(Math.max(0, number - first + 1)).filter(matches);
   }
 
   /** Calls for each entry to come, and each amended. Returns how to stop. */
@@ -72,9 +82,28 @@ export class Log<E extends Entry> {
     });
   }
 
+  #forget(count: number): void {
+    for (const entry of this.#entries.slice(0, count)) this.#characters -= size(entry);
+    this.#entries = this.#entries.slice(count);
+  }
+
   #tell(entry: Numbered<E>): void {
     for (const follower of this.#followers) follower(entry);
   }
+}
+
+/** Of an entry's texts, those one step inside it included; about what it takes to keep it. */
+function size(entry: Entry): number {
+  let characters = 0;
+  for (const value of Object.values(entry)) {
+    if (typeof value === 'string') characters += value.length;
+    else if (typeof value === 'object' && value !== null) {
+      for (const [key, inner] of Object.entries(value)) {
+        characters += key.length + (typeof inner === 'string' ? inner.length : 0);
+      }
+    }
+  }
+  return characters;
 }
 
 export class EventLog extends Log<Entry> {}

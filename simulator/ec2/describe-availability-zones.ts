@@ -36,7 +36,7 @@ export const describeAvailabilityZones: Ec2Action = {
 };
 
 /** For example `use1-az1` of `us-east-1a`. */
-function zoneId(zone: string, region: string): string {
+export function zoneId(zone: string, region: string): string {
   const [continent = '', direction = '', number = ''] = region.split('-');
   return `${continent}${direction.charAt(0)}${number}-az${zone.charCodeAt(zone.length - 1) - 96}`;
 }

@@ -1,13 +1,10 @@
 /** EC2's refusals: a code that programs read, a sentence, and the HTTP status that EC2 sends with it. */
+import { ServiceError } from '../services/service-error';
 
-export class Ec2Error extends Error {
+export class Ec2Error extends ServiceError {
   override name = 'Ec2Error';
-  constructor(
-    readonly code: string,
-    message: string,
-    readonly status = statusOf(code),
-  ) {
-    super(message);
+  constructor(code: string, message: string, status = statusOf(code)) {
+    super(code, message, status);
   }
 }
 

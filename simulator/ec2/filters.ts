@@ -1,4 +1,7 @@
-/** `Filter.N`: all filters must match, each by any of its values; `*` and `?` stand for any characters and any one. */
+/**
+ * `Filter.N`: all filters must match, each by any of its values; `*` and `?` stand for any characters and any one, and for
+ * themselves after a backslash.
+ */
 import { invalid } from './errors';
 import type { QueryParameters } from './query-parameters';
 
@@ -33,9 +36,11 @@ export function tagFilterValues(tags: Readonly<Record<string, string>>, filter: 
 }
 
 function pattern(value: string): RegExp {
-  const source = value
-    .replace(/[\\^$.|+()[\]{}]/g, '\\$&')
-    .replace(/\*/g, '.*')
-    .replace(/\?/g, '.');
+  const source = value.replace(/\\?./gs, (part) => {
+    if (part === '*') return '.*';
+    if (part === '?') return '.';
+    const literal = part.length === 2 ? part.slice(1) : part;
+    return literal.replace(/[\\^$.*?|+()[\]{}]/g, '\\$&');
+  });
   return new RegExp(`^${source}$`, 's');
 }

@@ -2,8 +2,9 @@
 import { createHash } from 'node:crypto';
 import type { Cloud } from '../cloud';
 import type { Image } from '../books/entities';
-import { ROOT_DEVICE, USUAL_ROOT_GIB } from '../storage/disks';
-import { Ec2Error, notFound } from './errors';
+import { EMPTY_ROOT } from '../storage/disks';
+import { imageState } from '../storage/states';
+import { Ec2Error } from './errors';
 
 /** The public images' owner: Amazon's own account. */
 export const PUBLIC_OWNER = '137112412989';
@@ -21,9 +22,12 @@ export function baseImage(region: string): Image {
     sourceInstanceId: '',
     tags: {},
     createdAt: 0,
+    takenAt: 0,
     availableAt: 0,
+    failure: null,
     disabled: false,
-    disks: [{ device: ROOT_DEVICE, snapshotId: null, sizeGib: USUAL_ROOT_GIB, deleteOnTermination: true }],
+    deregisteredAt: null,
+    disks: [EMPTY_ROOT],
   };
 }
 
@@ -31,23 +35,56 @@ export function isBaseImage(image: Image): boolean {
   return image.sourceInstanceId === '';
 }
 
+/** All that a region has, deregistered ones too as long as they are remembered. */
 export function imagesOf(cloud: Cloud, region: string): Image[] {
   return [baseImage(region), ...cloud.books.all('image').filter((image) => image.region === region)];
 }
 
-/** @throws Ec2Error InvalidAMIID.Malformed or InvalidAMIID.NotFound. */
+/**
+ * The images with these ids, deregistered ones among them as long as they are remembered.
+ * @throws Ec2Error InvalidAMIID.Malformed or InvalidAMIID.NotFound.
+ */
 export function findImages(cloud: Cloud, region: string, ids: readonly string[]): Image[] {
   for (const id of ids) {
     if (!/^ami-([0-9a-f]{8}|[0-9a-f]{17})$/.test(id)) {
       throw new Ec2Error('InvalidAMIID.Malformed', `Invalid id: "${id}" (expecting "ami-...")`);
     }
   }
-  const known = new Map(imagesOf(cloud, region).map((image) => [image.id, image]));
+  const base = baseImage(region);
   const unique = [...new Set(ids)];
-  const absent = unique.filter((id) => !known.has(id));
-  if (absent.length === 1) {
-    throw new Ec2Error('InvalidAMIID.NotFound', `The image id '[${absent[0]}]' does not exist`);
+  const found = unique.map((id) => (id === base.id ? base : cloud.books.get('image', id)));
+  const absent = unique.filter((_, index) => found[index]?.region !== region);
+  if (absent.length > 0) {
+    const [noun, verb] = absent.length === 1 ? ['id', 'does'] : ['ids', 'do'];
+    throw new Ec2Error(
+      'InvalidAMIID.NotFound',
+      `The image ${noun} '[${absent.join(', ')}]' ${verb} not exist`,
+    );
   }
-  if (absent.length > 1) throw notFound('InvalidAMIID.NotFound', 'image', absent);
-  return unique.flatMap((id) => known.get(id) ?? []);
+  return found.filter((image) => image !== undefined);
+}
+
+/** An image of any state but deregistered. @throws Ec2Error InvalidAMIID.*. */
+export function findRegisteredImage(cloud: Cloud, region: string, id: string): Image {
+  const [image] = findImages(cloud, region, [id]);
+  if (!image || image.deregisteredAt !== null) {
+    throw new Ec2Error('InvalidAMIID.Unavailable', `The image ID '${id}' is no longer available`);
+  }
+  return image;
+}
+
+/** An image that can be launched. @throws Ec2Error InvalidAMIID.*. */
+export function findLaunchableImage(cloud: Cloud, region: string, id: string, now: number): Image {
+  const image = findRegisteredImage(cloud, region, id);
+  if (imageState(image, now) !== 'available') {
+    throw new Ec2Error('InvalidAMIID.Unavailable', `The image id '[${id}]' is not available`);
+  }
+  return image;
+}
+
+/** @throws Ec2Error InvalidAMIID.*; AuthFailure for a public image, which is someone else's. */
+export function findOwnImage(cloud: Cloud, region: string, id: string): Image {
+  const image = findRegisteredImage(cloud, region, id);
+  if (isBaseImage(image)) throw new Ec2Error('AuthFailure', `Not authorized for image:${id}`);
+  return image;
 }

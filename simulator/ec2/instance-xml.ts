@@ -2,7 +2,9 @@
 import type { Cloud } from '../cloud';
 import type { EndReason, Instance, InstanceState } from '../books/entities';
 import { USER_ENDED } from '../instances/lifecycle';
+import { ROOT_DEVICE } from '../storage/disks';
 import { tagSet } from './tags';
+import { deviceXml } from './volume-xml';
 import type { XmlElements } from './xml';
 
 const STATE_CODES: Readonly<Record<InstanceState, number>> = {
@@ -46,8 +48,9 @@ export function instanceXml(cloud: Cloud, instance: Instance): XmlElements {
     stateReason: instance.endReason && { code: instance.endReason.code, message: instance.endReason.message },
     architecture: 'x86_64',
     rootDeviceType: 'ebs',
-    rootDeviceName: '/dev/xvda',
-    blockDeviceMapping: [],
+    rootDeviceName: ROOT_DEVICE,
+    blockDeviceMapping:
+      instance.state === 'terminated' ? [] : instance.devices.map((device) => deviceXml(cloud, device)),
     virtualizationType: 'hvm',
     instanceLifecycle: instance.option === 'spot' ? 'spot' : null,
     spotInstanceRequestId: instance.spotRequestId,

@@ -33,6 +33,7 @@ export class QueryParameters {
       if (
         first !== 'Action' &&
         first !== 'Version' &&
+        first !== 'DryRun' &&
         !first.startsWith('X-Amz-') &&
         !names.includes(first)
       ) {

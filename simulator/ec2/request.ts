@@ -13,13 +13,14 @@ export interface Ec2Request {
 }
 
 /**
- * Checks everything, then changes the books, then answers with the elements of the response.
+ * Checks everything, then changes the books, then answers with the elements of the response: at once, or (a promise) when
+ * files that the answer speaks of are written. The checks and the change are one step, before anything is waited for.
  * @throws Ec2Error before anything is changed.
  */
 export interface Ec2Action {
   /** First parts of the names that the action takes. */
   readonly parameters: readonly string[];
-  readonly run: (request: Ec2Request) => XmlElements;
+  readonly run: (request: Ec2Request) => XmlElements | Promise<XmlElements>;
 }
 
 /** A dry run ends where the change would begin. */

@@ -7,8 +7,9 @@ import { newId } from '../ids';
 import { judgeToken, LONGEST_TOKEN, requestFingerprint, tokenKey } from '../instances/client-tokens';
 import type { PoolRecord } from '../market/market';
 import { Ec2Error, invalid, missing } from './errors';
-import { findImages } from './image-catalog';
+import { findLaunchableImage } from './image-catalog';
 import { instanceXml } from './instance-xml';
+import { readLaunchDisks } from './launch-disks';
 import { newInstance } from './new-instance';
 import type { QueryParameters } from './query-parameters';
 import { refuseDryRun } from './request';
@@ -32,14 +33,23 @@ interface LaunchRequest {
   readonly userData: string | null;
   readonly keyName: string | null;
   readonly tags: Tags;
+  readonly metadataTags: boolean;
+  readonly instanceProfile: string | null;
 }
 
 export const runInstances: Ec2Action = {
   parameters: [
     ...['ImageId', 'InstanceType', 'MinCount', 'MaxCount', 'Placement', 'ClientToken', 'UserData', 'KeyName'],
-    ...['TagSpecification', 'InstanceMarketOptions', 'DryRun', 'SubnetId', 'LaunchTemplate'],
+    ...[
+      'TagSpecification',
+      'InstanceMarketOptions',
+      'DryRun',
+      'SubnetId',
+      'LaunchTemplate',
+      'BlockDeviceMapping',
+    ],
     // Taken and without effect here.
-    ...['SecurityGroup', 'SecurityGroupId', 'BlockDeviceMapping', 'Monitoring', 'IamInstanceProfile'],
+    ...['SecurityGroup', 'SecurityGroupId', 'Monitoring', 'IamInstanceProfile'],
     ...['NetworkInterface', 'EbsOptimized', 'MetadataOptions', 'DisableApiTermination', 'DisableApiStop'],
     ...['InstanceInitiatedShutdownBehavior', 'CreditSpecification', 'CpuOptions', 'HibernationOptions'],
     ...['CapacityReservationSpecification', 'PrivateIpAddress', 'MaintenanceOptions', 'EnclaveOptions'],
@@ -71,10 +81,8 @@ export const runInstances: Ec2Action = {
           break;
       }
     }
-    const image = findImages(cloud, region, [wanted.imageId])[0];
-    if (!image || image.availableAt > now) {
-      throw new Ec2Error('InvalidAMIID.Unavailable', `The image id '[${wanted.imageId}]' is not available`);
-    }
+    const image = findLaunchableImage(cloud, region, wanted.imageId, now);
+    const disks = readLaunchDisks(request, image);
     const pool = choosePool(request, wanted);
     refuseDryRun(parameters);
     const reservationId = newId('r');
@@ -91,12 +99,14 @@ export const runInstances: Ec2Action = {
         userData: wanted.userData,
         keyName: wanted.keyName,
         tags: wanted.tags,
+        metadataTags: wanted.metadataTags,
+        instanceProfile: wanted.instanceProfile,
         now,
         runsAt: now + cloud.draw('boot'),
       }),
     );
     const key = clientToken === null ? null : tokenKey(clientToken, region, zone);
-    const launched = cloud.launch(drafts, image, key === null ? null : { key, fingerprint });
+    const launched = cloud.launch(drafts, disks, key === null ? null : { key, fingerprint });
     return reservationXml(request, launched);
   },
 };
@@ -138,7 +148,29 @@ function readLaunch(parameters: QueryParameters): LaunchRequest {
       'spot-instances-request',
       'elastic-gpu',
     ]),
+    metadataTags:
+      parameters.group('MetadataOptions').choice('InstanceMetadataTags', ['enabled', 'disabled']) ===
+      'enabled',
+    instanceProfile: readInstanceProfile(parameters.group('IamInstanceProfile')),
   };
+}
+
+/** Its name, which the last part of its ARN is too. */
+function readInstanceProfile(profile: QueryParameters): string | null {
+  const [name, arn] = [profile.text('Name'), profile.text('Arn')];
+  if (name !== null && arn !== null) {
+    throw new Ec2Error(
+      'InvalidParameterCombination',
+      "The parameter 'iamInstanceProfile.name' may not be used in combination with 'iamInstanceProfile.arn'",
+    );
+  }
+  const found = name ?? arn?.slice(arn.lastIndexOf('/') + 1) ?? null;
+  if (found !== null && !/^[\w+=,.@-]{1,128}$/.test(found)) {
+    throw invalid(
+      `Value (${name ?? arn}) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name`,
+    );
+  }
+  return found;
 }
 
 function readMarketOptions(options: QueryParameters): { option: PurchaseOption; maxPrice: number | null } {

@@ -12,7 +12,7 @@ export type XmlValue =
 export type XmlElements = { readonly [element: string]: XmlValue };
 
 const NAMESPACE = 'http://ec2.amazonaws.com/doc/2016-11-15/';
-const HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n';
+export const HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n';
 
 export function responseXml(action: string, requestId: string, result: XmlElements): string {
   const body = elements({ requestId, ...result });
@@ -23,19 +23,59 @@ export function errorXml(code: string, message: string, requestId: string): stri
   return `${HEAD}${elements({ Response: { Errors: { Error: { Code: code, Message: message } }, RequestID: requestId } })}`;
 }
 
-function elements(values: XmlElements): string {
-  return Object.entries(values)
-    .filter(([, value]) => value !== undefined && value !== null)
-    .map(([name, value]) => `<${name}>${content(value)}</${name}>`)
-    .join('');
+export function elements(values: XmlElements): string {
+  const text = new XmlText();
+  text.add(values);
+  return text.toString();
 }
 
-function content(value: XmlValue): string {
-  if (value === null || value === undefined) return '';
-  if (value instanceof Date) return value.toISOString();
-  if (isList(value)) return value.map((item) => `<item>${content(item)}</item>`).join('');
-  if (typeof value === 'object') return elements(value);
-  return escape(String(value));
+/**
+ * Written for speed, since a page of a thousand instances has some sixty thousand elements: text grows at its end only,
+ * and tags are made once.
+ */
+class XmlText {
+  #growing = '';
+
+  add(values: XmlElements): void {
+    for (const name of Object.keys(values)) {
+      const value = values[name];
+      if (value === undefined || value === null) continue;
+      const [opening, closing] = tagsOf(name);
+      this.#growing += opening;
+      this.#content(value);
+      this.#growing += closing;
+    }
+  }
+
+  toString(): string {
+    return this.#growing;
+  }
+
+  #content(value: XmlValue): void {
+    if (typeof value === 'string') this.#growing += escape(value);
+    else if (value === null || value === undefined) return;
+    else if (typeof value !== 'object') this.#growing += String(value);
+    else if (value instanceof Date) this.#growing += value.toISOString();
+    else if (!isList(value)) this.add(value);
+    else {
+      for (const item of value) {
+        this.#growing += '<item>';
+        this.#content(item);
+        this.#growing += '</item>';
+      }
+    }
+  }
+}
+
+/** Element names are few: they come from the code, never from a request. */
+const TAGS = new Map<string, readonly [opening: string, closing: string]>();
+
+function tagsOf(name: string): readonly [opening: string, closing: string] {
+  const known = TAGS.get(name);
+  if (known) return known;
+  const made = [`<${name}>`, `</${name}>`] as const;
+  TAGS.set(name, made);
+  return made;
 }
 
 function isList(value: XmlValue): value is readonly XmlValue[] {
@@ -44,9 +84,7 @@ function isList(value: XmlValue): value is readonly XmlValue[] {
 
 /** XML 1.0 has no way to write most control characters: they become the replacement character. */
 function escape(text: string): string {
-  return text
-    .replace(/[&<>"\r]/g, (character) => ENTITIES[character] ?? character)
-    .replace(UNWRITABLE, '\ufffd');
+  return SPECIAL.test(text) ? text.replace(SPECIALS, (special) => ENTITIES[special] ?? '\ufffd') : text;
 }
 
 const ENTITIES: Readonly<Record<string, string>> = {
@@ -56,4 +94,5 @@ const ENTITIES: Readonly<Record<string, string>> = {
   '"': '&quot;',
   '\r': '&#xD;',
 };
-const UNWRITABLE = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g;
+const SPECIAL = /[&<>"\r\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/;
+const SPECIALS = new RegExp(SPECIAL, 'g');

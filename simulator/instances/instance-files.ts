@@ -1,65 +1,93 @@
-/** The files of instances and images: `<state>/instances/<id>/spot-agent`, `<state>/images/<id>/spot-agent`. */
-import { cpSync, existsSync, lstatSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+/**
+ * The files of instances: `<state>/instances/<id>/` with the agent's log and, as links into the volumes' folders, the root
+ * disk (`spot-agent`, the agent's home) and each data disk (`volumes/xvdf` of /dev/xvdf). A disk that goes with its
+ * instance takes its link's place, so an ended instance's files can be read until it is forgotten.
+ */
+import { existsSync, readdirSync } from 'node:fs';
+import { mkdir, readdir, readlink, rename, rm, symlink } from 'node:fs/promises';
 import path from 'node:path';
-
-const COPY_ATTEMPTS = 5;
+import type { Device, Volume } from '../books/entities';
+import type { DiskFiles } from '../storage/disk-files';
+import { folderOfDevice, ROOT_DEVICE } from '../storage/disks';
+import { exists } from '../storage/folders';
 
 export class InstanceFiles {
-  constructor(private readonly stateFolder: string) {}
+  constructor(
+    private readonly stateFolder: string,
+    readonly disks: DiskFiles,
+  ) {}
 
   instanceFolder(instanceId: string): string {
     return path.join(this.stateFolder, 'instances', instanceId);
+  }
+
+  /** Of all that have a folder, forgotten ones too. */
+  instanceIds(): string[] {
+    const folder = path.join(this.stateFolder, 'instances');
+    return existsSync(folder) ? readdirSync(folder) : [];
   }
 
   agentHome(instanceId: string): string {
     return path.join(this.instanceFolder(instanceId), 'spot-agent');
   }
 
-  /** At an instance's first boot: its image's files, its maker's identity among them, or none. */
-  prepare(instanceId: string, imageId: string): void {
-    const home = this.agentHome(instanceId);
-    if (existsSync(home)) return;
-    mkdirSync(this.instanceFolder(instanceId), { recursive: true });
-    const image = this.#imageHome(imageId);
-    if (existsSync(image)) copyWhole(image, home);
-    else mkdirSync(home);
-  }
-
-  /** What the instance's disk holds at this moment becomes the image's. */
-  capture(instanceId: string, imageId: string): void {
-    const home = this.agentHome(instanceId);
-    const image = this.#imageHome(imageId);
-    mkdirSync(path.dirname(image), { recursive: true });
-    if (existsSync(home)) copyWhole(home, image);
-    else mkdirSync(image);
-  }
-
-  forget(instanceId: string): void {
-    rmSync(this.instanceFolder(instanceId), { recursive: true, force: true });
-  }
-
-  #imageHome(imageId: string): string {
-    return path.join(this.stateFolder, 'images', imageId, 'spot-agent');
-  }
-}
-
-/** The copy appears whole or not at all. A file that its living owner replaces meanwhile is copied anew. */
-function copyWhole(from: string, to: string): void {
-  const fresh = `${to}.new`;
-  for (let attempt = 1; ; attempt++) {
-    rmSync(fresh, { recursive: true, force: true });
-    try {
-      cpSync(from, fresh, { recursive: true, filter: (source) => isFileOrFolder(source) });
-      break;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || attempt === COPY_ATTEMPTS) throw error;
+  /**
+   * Makes the links what is attached.
+   * @throws Error when a disk holds nothing that should.
+   */
+  async mount(instanceId: string, volumes: readonly Volume[]): Promise<void> {
+    const mounted = new Set<string>();
+    await mkdir(path.join(this.instanceFolder(instanceId), 'volumes'), { recursive: true });
+    for (const volume of volumes) {
+      const link = this.#linkOf(instanceId, volume.attachment?.device ?? ROOT_DEVICE);
+      await pointTo(link, await this.disks.volumeReady(volume));
+      mounted.add(link);
+    }
+    for (const link of await this.#links(instanceId)) {
+      if (!mounted.has(link)) await rm(link, { force: true });
     }
   }
-  renameSync(fresh, to);
+
+  /** Takes the disks of an instance that has ended: what `isKept` stays a volume, the rest is the instance's. */
+  async unmount(
+    instanceId: string,
+    devices: readonly Device[],
+    isKept: (volumeId: string) => boolean,
+  ): Promise<void> {
+    const wasBooted = await exists(this.instanceFolder(instanceId));
+    for (const { name, volumeId } of devices) {
+      const link = this.#linkOf(instanceId, name);
+      if (isKept(volumeId)) {
+        await rm(link, { force: true });
+      } else if (!wasBooted) {
+        await this.disks.dropVolume(volumeId);
+      } else if (await exists(this.disks.volumeFolder(volumeId))) {
+        await rm(link, { force: true });
+        await this.disks.moveVolume(volumeId, link);
+      }
+    }
+  }
+
+  async forget(instanceId: string): Promise<void> {
+    await rm(this.instanceFolder(instanceId), { recursive: true, force: true });
+  }
+
+  #linkOf(instanceId: string, device: string): string {
+    if (device === ROOT_DEVICE) return this.agentHome(instanceId);
+    return path.join(this.instanceFolder(instanceId), 'volumes', folderOfDevice(device));
+  }
+
+  async #links(instanceId: string): Promise<string[]> {
+    const folder = path.join(this.instanceFolder(instanceId), 'volumes');
+    return [this.agentHome(instanceId), ...(await readdir(folder)).map((name) => path.join(folder, name))];
+  }
 }
 
-/** Sockets and pipes aren't on a disk image. */
-function isFileOrFolder(source: string): boolean {
-  const stat = lstatSync(source);
-  return stat.isFile() || stat.isDirectory() || stat.isSymbolicLink();
+async function pointTo(link: string, folder: string): Promise<void> {
+  const target = path.relative(path.dirname(link), folder);
+  if ((await exists(link)) && (await readlink(link)) === target) return;
+  const fresh = `${link}.new`;
+  await rm(fresh, { force: true });
+  await symlink(target, fresh);
+  await rename(fresh, link);
 }

@@ -73,15 +73,16 @@ export class Machines {
     return this.#running.get(instanceId)?.agent?.signal('SIGKILL') ?? false;
   }
 
-  /** The operating system stops the agent, and starts it again. */
-  reboot(instanceId: string): void {
+  /** The operating system stops the agent, and starts it again. Resolves when it is down. */
+  async reboot(instanceId: string): Promise<void> {
     const machine = this.#running.get(instanceId);
     const agent = machine?.agent;
     if (!machine || !agent) return;
     machine.rebooting = true;
     agent.signal('SIGTERM');
     const force = setTimeout(() => agent.signal('SIGKILL'), REBOOT_GRACE_MILLISECONDS);
-    void agent.ended.then(() => clearTimeout(force));
+    await agent.ended;
+    clearTimeout(force);
   }
 
   /** Kills every agent, closes every port. A suspended machine says no goodbye. */
@@ -100,17 +101,25 @@ export class Machines {
         return;
       case 'running':
         await this.#openMetadata(instance);
+        await this.#mount(instance);
         this.#startAgent(instance);
         return;
       case 'stopping':
       case 'stopped':
       case 'shutting-down':
+        await this.#dismantle(instanceId);
+        return;
       case 'terminated':
         await this.#dismantle(instanceId);
+        await this.#settings.files.unmount(
+          instanceId,
+          instance.devices,
+          (id) => this.#settings.books.get('volume', id) !== undefined,
+        );
         return;
       case undefined:
         await this.#dismantle(instanceId);
-        this.#settings.files.forget(instanceId);
+        await this.#settings.files.forget(instanceId);
     }
   }
 
@@ -125,12 +134,23 @@ export class Machines {
     this.#keep(id, { metadataPort: machine.metadata.port });
   }
 
+  /** Its disks as it sees them, where something runs that sees them. */
+  async #mount({ id, devices }: Instance): Promise<void> {
+    const { agentProgram, books, files, now } = this.#settings;
+    if (agentProgram === null) return;
+    const volumes = devices.flatMap(({ volumeId }) => books.get('volume', volumeId) ?? []);
+    const moment = now();
+    await files.mount(
+      id,
+      volumes.filter(({ attachment }) => attachment !== null && attachment.settledAt <= moment),
+    );
+  }
+
   #startAgent(instance: Instance): void {
     const { agentProgram, files, events } = this.#settings;
     const machine = this.#machine(instance.id);
     if (agentProgram === null || machine.agent || machine.restart || !machine.metadata) return;
     if (this.#record(instance.id).agentFinished) return;
-    files.prepare(instance.id, instance.imageId);
     const folder = files.instanceFolder(instance.id);
     const agent =
       AgentProcess.adopt(folder) ??

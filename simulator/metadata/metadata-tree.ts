@@ -1,103 +1,141 @@
-/** What an instance's metadata service holds, as a tree: a text is a document, a folder lists its names. */
-import type { Cloud } from '../cloud';
+/** What an instance's metadata service holds, as a tree: a document is a text, bytes, or what makes it; a folder lists its names. */
 import type { Instance } from '../books/entities';
+import type { Cloud } from '../cloud';
+import { zoneId } from '../ec2/describe-availability-zones';
 import { publicName } from '../ec2/instance-xml';
+import { identityFolder } from './identity-document';
+import type { IdentitySigner } from './identity-signer';
+import type { RoleCredentials } from './role-credentials';
+import { utcSecond } from './utc-second';
 
-export type MetadataNode = string | MetadataFolder;
+export type MetadataNode = string | Buffer | (() => string) | MetadataFolder;
 export interface MetadataFolder {
   readonly [name: string]: MetadataNode | undefined;
 }
 
-export function metadataTree(cloud: Cloud, instance: Instance): MetadataFolder {
-  const { clock } = cloud;
-  const localName = `ip-${instance.privateIp.replaceAll('.', '-')}.${instance.region}.compute.internal`;
+export interface MetadataSources {
+  readonly cloud: Cloud;
+  readonly signer: IdentitySigner;
+  readonly roles: RoleCredentials;
+}
+
+export function metadataTree(sources: MetadataSources, instance: Instance): MetadataFolder {
+  const { cloud, signer } = sources;
   return {
-    'meta-data': {
-      'ami-id': instance.imageId,
-      'ami-launch-index': String(instance.launchIndex),
-      hostname: localName,
-      'instance-id': instance.id,
-      'instance-life-cycle': instance.option === 'spot' ? 'spot' : 'on-demand',
-      'instance-type': instance.instanceType,
-      'local-hostname': localName,
-      'local-ipv4': instance.privateIp,
-      'public-hostname': publicName(instance),
-      'public-ipv4': instance.publicIp,
-      'reservation-id': instance.reservationId,
-      placement: { 'availability-zone': instance.zone, region: instance.region },
-      services: { domain: 'amazonaws.com', partition: 'aws' },
-      events:
-        instance.rebalanceAt === null
-          ? undefined
-          : {
-              recommendations: {
-                rebalance: JSON.stringify({ noticeTime: utcSecond(clock.wallAt(instance.rebalanceAt)) }),
-              },
+    'meta-data': instanceFolder(sources, instance),
+    'user-data': instance.userData === null ? undefined : Buffer.from(instance.userData, 'base64'),
+    dynamic: { 'instance-identity': identityFolder(cloud, instance, signer) },
+  };
+}
+
+function instanceFolder({ cloud, roles }: MetadataSources, instance: Instance): MetadataFolder {
+  const { clock } = cloud;
+  const { privateIp, region, instanceProfile: profile } = instance;
+  const localName = `ip-${privateIp.replaceAll('.', '-')}.${region}.compute.internal`;
+  const mac = macOf(privateIp);
+  return {
+    'ami-id': instance.imageId,
+    'ami-launch-index': String(instance.launchIndex),
+    'ami-manifest-path': '(unknown)',
+    'block-device-mapping': deviceFolder(instance),
+    events:
+      instance.rebalanceAt === null
+        ? undefined
+        : {
+            recommendations: {
+              rebalance: JSON.stringify({ noticeTime: utcSecond(clock.wallAt(instance.rebalanceAt)) }),
             },
-      spot:
-        instance.notice === null
-          ? undefined
-          : {
-              'instance-action': JSON.stringify({
-                action: instance.notice.action,
-                time: utcSecond(clock.wallAt(instance.notice.deadline)),
-              }),
-              'termination-time': utcSecond(clock.wallAt(instance.notice.deadline)),
-            },
-    },
-    'user-data': instance.userData === null ? undefined : decode(instance.userData),
-    dynamic: {
-      'instance-identity': {
-        document: JSON.stringify(
-          {
-            accountId: cloud.accountId,
-            architecture: 'x86_64',
-            availabilityZone: instance.zone,
-            billingProducts: null,
-            devpayProductCodes: null,
-            marketplaceProductCodes: null,
-            imageId: instance.imageId,
-            instanceId: instance.id,
-            instanceType: instance.instanceType,
-            kernelId: null,
-            pendingTime: utcSecond(clock.wallAt(instance.launchedAt)),
-            privateIp: instance.privateIp,
-            ramdiskId: null,
-            region: instance.region,
-            version: '2017-09-30',
           },
-          null,
-          2,
-        ),
+    hostname: localName,
+    iam:
+      profile === null
+        ? undefined
+        : {
+            info: () => roles.info(profile),
+            'security-credentials': { [profile]: () => roles.credentials(instance, profile) },
+          },
+    'instance-action': 'none',
+    'instance-id': instance.id,
+    'instance-life-cycle': instance.option === 'spot' ? 'spot' : 'on-demand',
+    'instance-type': instance.instanceType,
+    'local-hostname': localName,
+    'local-ipv4': privateIp,
+    mac,
+    network: {
+      interfaces: {
+        macs: {
+          [mac]: {
+            'device-number': '0',
+            'local-hostname': localName,
+            'local-ipv4s': privateIp,
+            mac,
+            'owner-id': cloud.accountId,
+            'public-hostname': publicName(instance),
+            'public-ipv4s': instance.publicIp,
+          },
+        },
       },
     },
+    placement: {
+      'availability-zone': instance.zone,
+      'availability-zone-id': zoneId(instance.zone, region),
+      region,
+    },
+    profile: 'default-hvm',
+    'public-hostname': publicName(instance),
+    'public-ipv4': instance.publicIp,
+    'reservation-id': instance.reservationId,
+    services: { domain: 'amazonaws.com', partition: 'aws' },
+    spot: spotFolder(cloud, instance),
+    tags: instance.metadataTags ? { instance: instance.tags } : undefined,
   };
+}
+
+/**
+ * The notice while there is one. The legacy time stays when the instance survived its notice (stopped or hibernated, and
+ * back): AWS warns that it may be in the past.
+ */
+function spotFolder({ clock }: Cloud, { notice, lastTerminationTime }: Instance): MetadataFolder | undefined {
+  const deadline = notice?.deadline ?? lastTerminationTime;
+  if (deadline === null) return undefined;
+  const time = utcSecond(clock.wallAt(deadline));
+  return {
+    'instance-action': notice ? JSON.stringify({ action: notice.action, time }) : undefined,
+    'termination-time': time,
+  };
+}
+
+function deviceFolder({ devices }: Instance): MetadataFolder | undefined {
+  const [root, ...others] = devices;
+  if (!root) return undefined;
+  const more = others.map(({ name }, index) => [`ebs${index + 1}`, name.replace('/dev/', '')] as const);
+  return { ami: root.name, ...Object.fromEntries(more), root: root.name };
+}
+
+function macOf(privateIp: string): string {
+  const bytes = privateIp.split('.').map((byte) => Number(byte).toString(16).padStart(2, '0'));
+  return ['0a', 'ff', ...bytes].join(':');
 }
 
 /** The node at a path of names; undefined when there is none. */
 export function findNode(tree: MetadataFolder, names: readonly string[]): MetadataNode | undefined {
   let node: MetadataNode | undefined = tree;
   for (const name of names) {
-    if (typeof node !== 'object' || !Object.hasOwn(node, name)) return undefined;
+    if (!isFolder(node) || !Object.hasOwn(node, name)) return undefined;
     node = node[name];
   }
   return node;
 }
 
-export function renderNode(node: MetadataNode): string {
-  if (typeof node === 'string') return node;
+export function renderNode(node: MetadataNode): string | Buffer {
+  if (typeof node === 'string' || Buffer.isBuffer(node)) return node;
+  if (typeof node === 'function') return node();
   return Object.entries(node)
     .filter(([, child]) => child !== undefined)
-    .map(([name, child]) => (typeof child === 'object' ? `${name}/` : name))
+    .map(([name, child]) => (isFolder(child) ? `${name}/` : name))
     .join('\n');
 }
 
-/** To the second before: who relies on a deadline never gets less time than it names. */
-function utcSecond(moment: Date): string {
-  return `${moment.toISOString().slice(0, 19)}Z`;
-}
-
-/** User data as it was before base64; bytes that are no text pass as Latin-1 and are written back as such. */
-function decode(userData: string): string {
-  return Buffer.from(userData, 'base64').toString('latin1');
+function isFolder(node: MetadataNode | undefined): node is MetadataFolder {
+  return typeof node === 'object' && !Buffer.isBuffer(node);
 }

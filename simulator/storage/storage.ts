@@ -1,78 +1,57 @@
 /**
- * The cloud's storage: images, snapshots and volumes in the books, and what falls due for them.
+ * The cloud's storage: images, snapshots and volumes in the books, what is on them (disk-files.ts), and what falls due.
  *
- * S1 what a launch or an end means for volumes is part of that launch's or end's transaction.
- * S2 time is the cloud's: `settle` does what is due, and the cloud calls it in order.
+ * S1 time is the cloud's: `settle` does what is due, and the cloud calls it in order.
+ * S2 whoever changes something here lets the cloud look at its time again (`Cloud.advance`).
  */
-import type { Books, BooksPut } from '../books/books';
-import type { Image, ImageDisk, Instance } from '../books/entities';
-import type { EventLog } from '../control/event-log';
-import { disksAtLaunch, USUAL_ROOT_GIB, volumeAfterEnd } from './disks';
+import type { Image, Snapshot } from '../books/entities';
+import { Images } from './images';
+import type { StorageParts } from './parts';
+import { Snapshots } from './snapshots';
+import { Volumes } from './volumes';
 
 export class Storage {
-  constructor(
-    private readonly books: Books,
-    private readonly events: EventLog,
-  ) {}
+  readonly volumes: Volumes;
+  readonly snapshots: Snapshots;
+  readonly images: Images;
 
-  /** A fresh instance with its disks, and the changes that make them. */
-  atLaunch(instance: Instance, image: Image, now: number): { instance: Instance; puts: BooksPut[] } {
-    const { devices, volumes } = disksAtLaunch(instance, image.disks, now);
-    return {
-      instance: { ...instance, devices },
-      puts: volumes.map((volume): BooksPut => ['volume', volume.id, volume]),
-    };
+  constructor(private readonly parts: StorageParts) {
+    this.volumes = new Volumes(parts);
+    this.images = new Images(parts);
+    this.snapshots = new Snapshots(parts, (snapshotId) => this.images.snapshotFailed(snapshotId));
   }
 
-  /** An instance that is terminated has no disks; what isn't deleted with it is left behind. */
-  atEnd(instance: Instance): { instance: Instance; puts: BooksPut[] } {
-    const volumes = this.books
-      .all('volume')
-      .filter(({ attachment }) => attachment?.instanceId === instance.id);
-    return {
-      instance: { ...instance, devices: [] },
-      puts: volumes.map((volume): BooksPut => ['volume', volume.id, volumeAfterEnd(volume)]),
-    };
+  /** Makes the files what the books say, before anything uses them. */
+  async restore(): Promise<void> {
+    const { books, files } = this.parts;
+    const lost = await files.restore(books.all('volume'), books.all('snapshot'));
+    for (const id of lost) this.snapshots.fail(id, 'Its volume ended before its files were copied.');
   }
 
-  /** An instance's disks as an image of it holds them. */
-  disksOf(instance: Instance): ImageDisk[] {
-    return instance.devices.map(({ name, volumeId, deleteOnTermination }) => ({
-      device: name,
-      snapshotId: null,
-      sizeGib: this.books.get('volume', volumeId)?.sizeGib ?? USUAL_ROOT_GIB,
-      deleteOnTermination,
-    }));
-  }
-
-  addImage(image: Image, now: number): void {
-    this.books.commit(now, [['image', image.id, image]]);
-    this.events.append({
-      kind: 'image-created',
-      image_id: image.id,
-      name: image.name,
-      instance_id: image.sourceInstanceId,
-    });
-    if (image.availableAt <= now) this.#imageAvailable(image);
+  /**
+   * Books an image and its snapshots. Resolves when they hold what they stand for.
+   * @param when when the instance's disks are at rest to be copied.
+   */
+  async takeImage(
+    image: Image,
+    snapshots: readonly Snapshot[],
+    when: Promise<void> | undefined,
+  ): Promise<void> {
+    const now = image.createdAt;
+    const captured = this.snapshots.take(snapshots, now, [['image', image.id, image]], when);
+    this.images.added(image, now);
+    await captured;
   }
 
   /** When something here changes by itself next, after `now`; Infinity when nothing does. */
   nextDue(now: number): number {
-    let due = Infinity;
-    for (const { availableAt } of this.books.all('image')) {
-      if (availableAt > now) due = Math.min(due, availableAt);
-    }
-    return due;
+    return Math.min(this.volumes.nextDue(now), this.snapshots.nextDue(now), this.images.nextDue(now));
   }
 
   /** Does all that is due at `now`, when all until `before` was done. */
   settle(before: number, now: number): void {
-    for (const image of this.books.all('image')) {
-      if (image.availableAt > before && image.availableAt <= now) this.#imageAvailable(image);
-    }
-  }
-
-  #imageAvailable(image: Image): void {
-    this.events.append({ kind: 'image-available', image_id: image.id, name: image.name });
+    this.volumes.settle(before, now);
+    this.snapshots.settle(before, now);
+    this.images.settle(before, now);
   }
 }

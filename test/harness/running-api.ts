@@ -55,7 +55,7 @@ export class RunningApi {
       ...shared,
       AWS_ACCOUNT_ID: uniqueAccount(),
       AWS_REGIONS: 'us-east-1',
-      AWS_ENDPOINT_URL_EC2: `http://${NOWHERE}`,
+      AWS_ENDPOINT_URL: `http://${NOWHERE}`,
       AWS_ACCESS_KEY_ID: 'test',
       AWS_SECRET_ACCESS_KEY: 'test',
       API_PUBLIC_URL: `http://${NOWHERE}`,

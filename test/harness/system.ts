@@ -70,7 +70,7 @@ export class System {
       ...shared,
       AWS_ACCOUNT_ID: account,
       AWS_REGIONS: (options.regions ?? [simulator.ready.region]).join(','),
-      AWS_ENDPOINT_URL_EC2: simulator.ready.cloudUrl,
+      AWS_ENDPOINT_URL: simulator.ready.cloudUrl,
       AWS_ACCESS_KEY_ID: 'test',
       AWS_SECRET_ACCESS_KEY: 'test',
       API_PUBLIC_URL: apiUrl,

@@ -5,6 +5,8 @@ import path from 'node:path';
 import { createBookActivities } from '../../activities/book-activities';
 import { createChildActivities } from '../../activities/child-activities';
 import { createEc2Activities } from '../../activities/ec2-activities';
+import { createRestActivities } from '../../activities/rest-activities';
+import { TERMINATION_CAP } from '../../db/stop-guards';
 import { AwsCloud } from '../../cloud/aws-cloud';
 import { ec2TaskQueue } from '../../contracts/ids';
 import type { Db } from '../../db/connect';
@@ -26,7 +28,7 @@ export interface WorkerParts {
 
 /** Points this process's AWS SDK at a simulated cloud. */
 export function useCloud(cloudUrl: string): void {
-  process.env['AWS_ENDPOINT_URL_EC2'] = cloudUrl;
+  process.env['AWS_ENDPOINT_URL'] = cloudUrl;
   process.env['AWS_ACCESS_KEY_ID'] = 'test';
   process.env['AWS_SECRET_ACCESS_KEY'] = 'test';
 }
@@ -35,18 +37,27 @@ export async function startWorkersInProcess(parts: WorkerParts): Promise<InProce
   const { connection, client, db, taskQueue } = parts;
   const { cloudUrl, region, accountId } = parts.cloud;
   useCloud(cloudUrl);
-  const cloud = new AwsCloud(region);
+  const cloud = new AwsCloud({ region });
   const workers = await Promise.all([
     Worker.create({
       connection,
       taskQueue,
       workflowBundle: WORKFLOW_BUNDLE,
-      activities: { ...createBookActivities(db), ...createChildActivities(client) },
+      activities: {
+        ...createBookActivities(db),
+        ...createChildActivities(client),
+        ...createRestActivities(db),
+      },
     }),
     Worker.create({
       connection,
       taskQueue: ec2TaskQueue(accountId, region),
-      activities: createEc2Activities({ cloud, db, apiPublicUrl: 'http://127.0.0.1:9' }),
+      activities: createEc2Activities({
+        cloud,
+        db,
+        apiPublicUrl: 'http://127.0.0.1:9',
+        terminationCap: TERMINATION_CAP,
+      }),
     }),
   ]);
   const running = Promise.all(workers.map((worker) => worker.run()));

@@ -37,9 +37,12 @@ function request(launchId: string, attempt: number): LaunchRequest {
 it('gives a repeat what the first attempt sent, though its worker knows better by now', async () => {
   const first = { clientToken: 't1', userData: 'to the old address' };
   const stands = { ...first, imageId: 'ami-1' };
-  expect(await writeLaunchIntent(db, request('l1', 1), first)).toEqual(stands);
+  expect(await writeLaunchIntent(db, request('l1', 1), first)).toEqual({ ...stands, repeated: false });
   const repeat = { clientToken: 't1', userData: 'to the new address' };
-  expect(await writeLaunchIntent(db, { ...request('l1', 1), imageId: 'ami-2' }, repeat)).toEqual(stands);
+  expect(await writeLaunchIntent(db, { ...request('l1', 1), imageId: 'ami-2' }, repeat)).toEqual({
+    ...stands,
+    repeated: true,
+  });
 });
 
 it('stays launched, whatever an attempt that was thought dead reports after it', async () => {

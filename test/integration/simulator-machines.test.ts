@@ -226,6 +226,14 @@ describe('agent processes', () => {
     expect(await starts(id, 2)).toHaveLength(2);
   });
 
+  test('are started again when their machine reboots, though they end without an error', async () => {
+    const id = await launch();
+    const [first] = await starts(id, 1);
+    await control(simulator, `/instances/${id}/reboot`, {});
+    const [, second] = await starts(id, 2);
+    expect(second?.pid).not.toBe(first?.pid);
+  });
+
   test('end with their instance', async () => {
     const id = await launch();
     const pid = (await starts(id, 1))[0]?.pid as number;

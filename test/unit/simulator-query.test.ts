@@ -49,6 +49,10 @@ test('filters match any of their values, with wild cards, and each other', () =>
   );
   expect(matching('Filter.1.Name=tag:Env&Filter.1.Value.1=prod', { Env: 'prod-1' })).toBe(false);
   expect(matching('Filter.1.Name=tag:a.c&Filter.1.Value.1=(.*', { 'a.c': '(.x' })).toBe(true);
+  const literal = (value: string) =>
+    matching('Filter.1.Name=tag:a&Filter.1.Value.1=x\\*\\?\\\\y', { a: value });
+  expect(literal('x*?\\y')).toBe(true);
+  expect(literal('x12\\y')).toBe(false);
   expect(
     matching('Filter.1.Name=tag-key&Filter.1.Value.1=a&Filter.2.Name=tag:b&Filter.2.Value.1=2', { a: '1' }),
   ).toBe(false);
