@@ -216,6 +216,20 @@ export interface HibernationActivities {
   }>;
 }
 
+export interface PricesRecorded {
+  /** Instance types in use. */
+  types: number;
+  /** Prices that were new. */
+  prices: number;
+  /** What could not be asked, in sentences. */
+  failures: string[];
+}
+
+/** On the queue of one AWS account and region. */
+export interface PriceActivities {
+  recordPrices(request: { accountId: string; region: string }): Promise<PricesRecorded>;
+}
+
 /** Types of the failures that activities throw, named by what happens next. */
 export const failureTypes = {
   /** AWS refuses for want of permission: a person must act, no retry helps. */

@@ -25,6 +25,11 @@ export function isEc2InstanceId(instanceId: string): boolean {
   return /^i-(?:[0-9a-f]{8}|[0-9a-f]{17})$/.test(instanceId);
 }
 
+/** Of the Schedule, and of the workflows that it starts. */
+export function priceScheduleId(account: string, region: string): string {
+  return `prices:${account}:${region}`;
+}
+
 /** The queue of the workers that hold credentials for one AWS account in one region. */
 export function ec2TaskQueue(account: string, region: string): string {
   return `ec2:${account}:${region}`;

@@ -11,6 +11,7 @@ export const workflowTypes = {
   retirement: 'retirementWorkflow',
   hibernation: 'hibernationWorkflow',
   resumption: 'resumptionWorkflow',
+  priceWatch: 'priceWatchWorkflow',
 } as const;
 
 export const signalNames = {

@@ -1,4 +1,4 @@
-/** The tables of prices as Kysely sees them. The price watch writes the first; whoever stops or starts a machine the second. */
+/** The tables of prices as Kysely sees them. The price watch writes them; instance_stops is whoever's stops or starts a machine. */
 import type { ColumnType } from 'kysely';
 import type { PurchaseOption } from '../contracts/states';
 
@@ -16,6 +16,14 @@ export interface PriceBookTable {
   usd_per_hour: string;
 }
 
+export interface PriceWatchTable {
+  account_id: string;
+  region: string;
+  instance_type: string;
+  spot_until: Timestamp | null;
+  ondemand_at: Timestamp | null;
+}
+
 export interface InstanceStopsTable {
   client_id: string;
   instance_id: string;
@@ -25,5 +33,6 @@ export interface InstanceStopsTable {
 
 export interface PriceTables {
   price_book: PriceBookTable;
+  price_watch: PriceWatchTable;
   instance_stops: InstanceStopsTable;
 }

@@ -2,7 +2,7 @@
  * The tables as Kysely sees them, and who writes each (the migrations' grants hold them to it):
  *
  * - the API:                 clients, tokens, agent_identities, stop_switches
- * - the heartbeat intake:    leases (all but `state = 'silent'`), heartbeat_samples, outbox
+ * - the heartbeat intake:    leases (all but `state = 'silent'`), heartbeat_samples, outbox, sweep_runs (`intake`)
  * - the workflows' activities: agents, instances, replica_instances, launch_intents, instance_standing, system_events
  * - the lease sweep:         leases (`state = 'silent'`, and `lease_until` after a gap of its own), sweep_runs
  * - the price watch:       price_book; instance_stops by whoever stops or starts a machine
@@ -224,6 +224,10 @@ export interface LeasesTable {
   idle_reported: Generated<boolean>;
   heartbeats: BigInteger;
   missed_heartbeats: WithDefault<BigInteger>;
+  /** Those of them that were due right before the latest beat. */
+  missed_before: Generated<number>;
+  /** The revision of the latest beat that the workflow was told of. */
+  told_revision: WithDefault<BigInteger>;
   first_heartbeat_at: Timestamp;
   last_heartbeat_at: Timestamp;
   lease_until: Timestamp;
@@ -237,6 +241,8 @@ export interface OutboxTable {
   payload: Json;
   created_at: WithDefault<Timestamp>;
   attempts: Generated<number>;
+  /** After a failure of its own: not to be tried before. */
+  retry_at: Timestamp | null;
   last_error: string | null;
   undeliverable: Generated<boolean>;
 }
@@ -252,6 +258,7 @@ export interface StopSwitchesTable {
 }
 
 export interface SweepRunsTable {
+  /** `leases`, `intake` (one of them could store just now), or `mass_silence:<client>` (when it was seen last). */
   name: string;
   last_run_at: Timestamp;
 }

@@ -10,6 +10,7 @@ import { TERMINATION_CAP } from '../db/stop-guards';
 import { drainOutbox } from '../db/outbox';
 import { connectTemporal } from '../temporal/connect';
 import { notifyStarter } from '../temporal/notify-starter';
+import { ensurePriceSchedule } from '../temporal/price-schedule';
 import { ensureSearchAttributes } from '../temporal/search-attributes';
 import { connectionOptions } from '../temporal/settings';
 import { signalSender } from '../temporal/signal-sender';
@@ -57,6 +58,13 @@ async function main(): Promise<void> {
     },
     notifications: notificationParts(settings),
   });
+
+  for (const region of settings.regions) {
+    const place = { accountId: settings.AWS_ACCOUNT_ID, region, taskQueue: settings.TASK_QUEUE };
+    await ensurePriceSchedule(client, place).catch((error: unknown) =>
+      log.warn({ err: error, region }, 'no Schedule for prices, so costs stay as known'),
+    );
+  }
 
   const sweepMs = settings.LEASE_SWEEP_MS;
   const sweep = periodically('the lease sweep', sweepMs, log, async () => {

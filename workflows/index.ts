@@ -3,6 +3,7 @@ export { agentWorkflow } from './agent';
 export { deliveryWorkflow } from './delivery';
 export { hibernationWorkflow } from './hibernation';
 export { notifyWorkflow } from './notify';
+export { priceWatchWorkflow } from './price-watch';
 export { resumptionWorkflow } from './resumption';
 export { retirementWorkflow } from './retirement';
 export { switchWorkflow } from './switch';

@@ -14,6 +14,16 @@ create table price_book (
   primary key (account_id, region, instance_type, mode, zone, held_from)
 );
 
+-- Up to when the price watch has asked for a type's prices.
+create table price_watch (
+  account_id text not null,
+  region text not null,
+  instance_type text not null,
+  spot_until timestamptz,
+  ondemand_at timestamptz,
+  primary key (account_id, region, instance_type)
+);
+
 create table instance_stops (
   client_id text not null references clients (id),
   instance_id text not null,
@@ -29,6 +39,7 @@ create function range_seconds(span tstzrange) returns numeric language sql immut
 
 grant select on price_book, instance_stops to spotkeeper_api, spotkeeper_worker;
 grant insert on price_book to spotkeeper_worker;
+grant select, insert, update on price_watch to spotkeeper_worker;
 grant insert, update on instance_stops to spotkeeper_worker;
 
 alter table instance_stops enable row level security;
