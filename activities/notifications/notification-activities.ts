@@ -61,23 +61,24 @@ export function createNotificationActivities(parts: NotificationDependencies): N
       return whileBeating((signal) => attempt(due, signal));
     },
 
-    async endDelivery({ deliveryId, outcome, reason }) {
-      const ended = await endDelivery(db, deliveryId, outcome, reason);
-      // An event belongs to a client; what fails for the whole system's own channels stands in their deliveries.
-      if (ended.outcome === 'failed' && ended.kind === 'events' && ended.audience !== WHOLE_SYSTEM) {
-        await writeEvents(db, ended.audience, null, [
-          {
-            key: `notification-failed:${deliveryId}`,
-            eventType: 'notification_failed',
-            severity: 'warning',
-            instanceId: null,
-            message: `The channel ${ended.channelName} was not told "${ended.title}" and won't be: ${ended.message}`,
-            details: { failedChannelId: ended.channelId, deliveryId, attempts: ended.attempts },
-          },
-        ]);
-      }
-      return resultOf(ended);
-    },
+    endDelivery: ({ deliveryId, outcome, reason }) =>
+      db.transaction().execute(async (transaction) => {
+        const ended = await endDelivery(transaction, deliveryId, outcome, reason);
+        // An event belongs to a client; what fails for the whole system's own channels stands in their deliveries.
+        if (ended.outcome === 'failed' && ended.kind === 'events' && ended.audience !== WHOLE_SYSTEM) {
+          await writeEvents(transaction, ended.audience, null, [
+            {
+              key: `notification-failed:${deliveryId}`,
+              eventType: 'notification_failed',
+              severity: 'warning',
+              instanceId: null,
+              message: `The channel ${ended.channelName} was not told "${ended.title}" and won't be: ${ended.message}`,
+              details: { failedChannelId: ended.channelId, deliveryId, attempts: ended.attempts },
+            },
+          ]);
+        }
+        return resultOf(ended);
+      }),
   };
 
   async function attempt(due: DueDelivery, signal: AbortSignal): Promise<DeliveryResult> {
