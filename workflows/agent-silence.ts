@@ -27,7 +27,7 @@ export function silenceDeadlineMs(state: AgentState): number | null {
   const deleteAtMs = deletionDueMs(state, silence);
   if (status !== 'orphaned' || silence.settled) return deleteAtMs;
   const stopAtMs = silentSinceMs + policy.hibernateAfterSilenceSeconds * 1000;
-  const forceAtMs = silence.forceAlerted
+  const forceAtMs = silence.forceReached
     ? Infinity
     : Math.max(silentSinceMs + policy.forceStopAfterSilenceSeconds * 1000, stopAtMs);
   return Math.min(Math.max(stopAtMs, silence.notBeforeMs), forceAtMs, deleteAtMs ?? Infinity);
@@ -65,7 +65,7 @@ function nextStep(draft: Draft, silence: Silence): void {
   if (state.status === 'silent') return orphan(draft, silence, primary);
   const silentMs = nowMs - (state.silentSinceMs ?? nowMs);
   const force = silentMs >= policy.forceStopAfterSilenceSeconds * 1000;
-  if (force) silence.forceAlerted = true;
+  silence.forceReached ||= force;
   stop(draft, silence, primary, force);
 }
 
@@ -146,6 +146,10 @@ function stop(draft: Draft, silence: Silence, primary: InstanceFacts, force: boo
     silence.notBeforeMs = nowMs + policy.retrySeconds * 1000;
     return;
   }
+  const told = force ? silence.forceAlerted : silence.stopAlerted;
+  silence.stopAlerted = true;
+  silence.forceAlerted ||= force;
+  if (told) return void startHibernation(draft, primary, { cause: 'silence', force, reason: silent });
   draft.record({
     eventType: force ? 'agent_force_stop' : 'agent_silent_too_long',
     severity: force ? 'critical' : 'warning',

@@ -60,7 +60,11 @@ export interface Silence {
   mass: boolean;
   /** No earlier attempt to stop the machine than this, after one that came to nothing. */
   notBeforeMs: number;
+  /** People were told that it is being stopped, and by force; further tries are made quietly. */
+  stopAlerted: boolean;
   forceAlerted: boolean;
+  /** The deadline of the forced stop has come; what waited for a later try doesn't wait. */
+  forceReached: boolean;
   /** Policy or a person keeps the machine running: that was said, and nothing more is done. */
   settled: boolean;
   /** No earlier attempt to delete the agent than this; null when nothing more is done. */
@@ -71,7 +75,9 @@ export const FRESH_SILENCE: Silence = {
   orphanedAtMs: null,
   mass: false,
   notBeforeMs: 0,
+  stopAlerted: false,
   forceAlerted: false,
+  forceReached: false,
   settled: false,
   deleteNotBeforeMs: 0,
 };

@@ -34,21 +34,36 @@ describe('silence', () => {
     expect(subject.eventTypes).toEqual(['agent_silent_too_long', 'hibernation_started']);
   });
 
-  it('tries again after a failure, and by force after two hours, with one critical alert', () => {
+  it('tries again after a failure, and by force after two hours, with one alert each', () => {
     const subject = until(until(silent(), 300), 1_800).rested({ outcome: 'failed' });
     expect(subject.state.status).toBe('orphaned');
-    expect(subject.after(299).kinds()).not.toContain('startHibernation');
-    expect(subject.after(1).effects).toContainEqual(expect.objectContaining({ kind: 'startHibernation' }));
+    expect(subject.after(299).acts()).toEqual([]);
+    expect(subject.after(1).acts()).toEqual(['startHibernation']);
+    expect(subject.eventTypes).toEqual(['hibernation_started']);
     subject.rested({ outcome: 'held' });
-    expect(until(subject, 7_200).eventTypes).toContain('agent_force_stop');
-    expect(subject.effects).toMatchObject([{ input: { force: true } }]);
+    until(subject, 7_200);
+    expect(subject.effects.slice(-1)).toMatchObject([{ kind: 'startHibernation', input: { force: true } }]);
+    expect(subject.publication?.events).toMatchObject([
+      { eventType: 'agent_force_stop', severity: 'critical' },
+      { eventType: 'hibernation_started' },
+    ]);
     subject.rested({ outcome: 'failed' }).after(300);
-    expect(subject.eventTypes).toContain('hibernation_started');
-    expect(subject.publication?.events.find((event) => event.eventType === 'agent_force_stop')).toMatchObject(
-      {
-        severity: 'critical',
-      },
-    );
+    expect(subject.eventTypes).toEqual(['hibernation_started']);
+  });
+
+  it('waits for a switch to end, also when the deadline of the forced stop comes meanwhile', () => {
+    const subject = until(silent(), 300);
+    subject.requestSwitch();
+    expect(until(subject, 1_800).acts()).toEqual([]);
+    expect(until(subject, 7_200).acts()).not.toContain('startHibernation');
+    const ended = {
+      kind: 'switchEnded' as const,
+      switchNumber: 1,
+      outcome: 'failed' as const,
+      message: 'no',
+    };
+    subject.on({ kind: 'childReport', message: ended });
+    expect(subject.after(300).effects.slice(-1)).toMatchObject([{ input: { force: true } }]);
   });
 
   it('goes through all of its steps when time was skipped, and starts one hibernation', () => {

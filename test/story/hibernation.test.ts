@@ -1,0 +1,143 @@
+/** Machines put to rest and woken, by real processes: for silence, for a person, with the stop switch set, and deleted. */
+import { until } from '../harness/until';
+import { type RunningAgent, System } from '../harness/system';
+
+let system: System;
+
+beforeAll(async () => {
+  system = await System.start({
+    // A crashed agent stays away, as one on a hung machine does.
+    cloud: [
+      '--synthetic',
+      '1',
+      '--boot-seconds',
+      '0',
+      '--image-seconds',
+      '1',
+      '--shutdown-seconds',
+      '1',
+      '--restart-seconds',
+      '3600',
+    ],
+    policy: {
+      heartbeatIntervalSeconds: 1,
+      orphanAfterSeconds: 4,
+      hibernateAfterSilenceSeconds: 5,
+      forceStopAfterSilenceSeconds: 60,
+      retrySeconds: 2,
+      terminateWaitSeconds: 2,
+    },
+  });
+}, 120_000);
+afterAll(() => system?.stop());
+
+async function cloudState(instanceId: string): Promise<string> {
+  return String((await system.control(`instances/${instanceId}`))['state']);
+}
+
+const reaches = (instanceId: string, state: string) =>
+  until(`${instanceId} is ${state}`, async () => (await cloudState(instanceId)) === state, 60_000);
+
+const crash = (agent: RunningAgent) => system.control(`instances/${agent.firstInstanceId}/crash`, {});
+
+it('makes an image of a silent spot machine, ends it, and resumes the agent from that under its own id', async () => {
+  const agent = await system.agent('silent-spot');
+  await crash(agent);
+  await agent.event('agent_orphaned');
+  const rested = await agent.event('agent_hibernated');
+  expect(rested).toMatchObject({ severity: 'warning', details: { cause: 'silence', method: 'image' } });
+  await reaches(agent.firstInstanceId, 'terminated');
+  expect(await agent.state()).toMatchObject({ status: 'hibernated', primary: null, incarnation: 1 });
+
+  const { status, body } = await system.call('POST', `agents/${agent.agentId}/resume`);
+  expect(status).toBe(202);
+  expect(body['workflow_id']).toBe(`switch:${agent.agentId}:1`);
+  await agent.event('switch_completed');
+  const state = await agent.state();
+  expect(state).toMatchObject({ status: 'online', incarnation: 2, hibernation: null });
+  const launched = await system.control(`instances/${state.primary?.instanceId}`);
+  expect(launched['image_id']).toBe((rested.details as Record<string, unknown>)['image_id']);
+}, 120_000);
+
+it('stops an on-demand machine for a person, keeps it as the primary, and starts it again', async () => {
+  const agent = await system.agent('stopped', undefined, 'ondemand');
+  expect((await system.call('POST', `agents/${agent.agentId}/hibernate`)).status).toBe(202);
+  const rested = await agent.event('agent_hibernated');
+  expect(rested).toMatchObject({ severity: 'info', details: { cause: 'person', method: 'stop' } });
+  expect(await cloudState(agent.firstInstanceId)).toBe('stopped');
+  expect(await agent.state()).toMatchObject({
+    status: 'hibernated',
+    primary: { instanceId: agent.firstInstanceId },
+  });
+  expect((await system.call('POST', `agents/${agent.agentId}/switch`, {})).body).toMatchObject({
+    code: 'not_now',
+  });
+
+  expect((await system.call('POST', `agents/${agent.agentId}/resume`)).status).toBe(202);
+  await agent.event('agent_resumed');
+  await agent.event('agent_online');
+  expect(await agent.state()).toMatchObject({
+    status: 'online',
+    incarnation: 1,
+    primary: { instanceId: agent.firstInstanceId },
+  });
+}, 120_000);
+
+it('leaves a protected agent running however long it is silent', async () => {
+  const agent = await system.agent('protected');
+  const put = await system.call('PUT', `agents/${agent.agentId}/protection`, { protected: true });
+  expect(put).toMatchObject({ status: 200, body: { protected: true } });
+  await crash(agent);
+  const held = await agent.event('hibernation_held');
+  expect(held.message).toContain('it is protected');
+  expect(await cloudState(agent.firstInstanceId)).toBe('running');
+  expect(await agent.state()).toMatchObject({ status: 'orphaned' });
+}, 120_000);
+
+it('ends nothing while the stop switch is set, and goes on when it is lifted', async () => {
+  const agent = await system.agent('held');
+  const set = await system.call('PUT', 'stop-switch', { reason: 'looking into a bill' });
+  expect(set.body).toMatchObject({
+    holds: true,
+    switches: [{ scope: 'system', reason: 'looking into a bill' }],
+  });
+  await system.call('POST', `agents/${agent.agentId}/hibernate`);
+  await agent.event('agent_hibernated');
+  const held = await agent.event('stop_held');
+  expect(held.message).toContain('looking into a bill');
+  expect(await cloudState(agent.firstInstanceId)).toBe('running');
+  expect((await system.call('DELETE', 'stop-switch')).body).toEqual({ holds: false, switches: [] });
+  await reaches(agent.firstInstanceId, 'terminated');
+}, 120_000);
+
+describe('a deleted agent', () => {
+  it('leaves its machine to its owner, is in the history only, and its logical id means a new agent', async () => {
+    const agent = await system.agent('deleted');
+    const gone = await system.call('DELETE', `agents/${agent.agentId}`);
+    expect(gone).toMatchObject({ status: 200, body: { retirement_workflow_id: null } });
+    const active = await system.call('GET', `client/${system.clientId}/agents`);
+    const ids = (active.body['agents'] as { agent_id: string }[]).map((one) => one.agent_id);
+    expect(ids).not.toContain(agent.agentId);
+    expect((await system.call('GET', `agents/${agent.agentId}`)).body).toMatchObject({ status: 'deleted' });
+    expect(await cloudState(agent.firstInstanceId)).toBe('running');
+    const [machine] = await agent.instances();
+    expect(machine?.instance_status).not.toBe('terminating');
+    // The workflow has nothing left to wind up.
+    const handle = system.temporal.client.workflow.getHandle(`agent:${agent.agentId}`);
+    await until(
+      'its workflow has ended',
+      async () => (await handle.describe()).status.name === 'COMPLETED',
+      20_000,
+    );
+    expect((await system.call('DELETE', `agents/${agent.agentId}`)).status).toBe(200);
+    const again = await system.agent('deleted');
+    expect(again.agentId).not.toBe(agent.agentId);
+  }, 120_000);
+
+  it('has its machine ended when that is asked for', async () => {
+    const agent = await system.agent('retired');
+    const { body } = await system.call('DELETE', `agents/${agent.agentId}?instances=retire`);
+    expect(body['retirement_workflow_id']).toBe(`retire:${agent.firstInstanceId}`);
+    await reaches(agent.firstInstanceId, 'terminated');
+  }, 120_000);
+});
