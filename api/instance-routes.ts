@@ -14,16 +14,21 @@ import { Problem } from './http/problem';
 import { readQuery } from './http/query';
 import { parameter, route } from './http/route';
 import type { SignalDelivery } from './intake/signal-delivery';
+import type { StatusAgents } from './intake/status-agents';
 
 export interface InstanceRouteParts {
   apiDb: Db;
   authenticator: Authenticator;
   delivery: SignalDelivery;
+  statusAgents: StatusAgents;
 }
 
 export function instanceRoutes(parts: InstanceRouteParts): Router {
   const { apiDb, authenticator } = parts;
   const router = Router();
+
+  /** The intake takes what is posted; this says so to everything else. */
+  route(router, '/api/agent/status', { POST: () => undefined });
 
   route(router, '/api/agent/instances', {
     GET: async (request, response) => {
@@ -71,12 +76,17 @@ export function instanceRoutes(parts: InstanceRouteParts): Router {
     },
   });
 
-  /** @throws Problem 404, or 410 for one whose agent was deleted. */
+  /**
+   * The first word about an instance makes its agent: it may be one on which nothing of ours runs.
+   * @throws Problem 404 for a client that isn't there, or 410 for an instance whose agent was deleted.
+   */
   async function agentToKeep(clientId: string, instanceId: string): Promise<string> {
-    const agent = await inScope(apiDb, { clientId }, (transaction) =>
-      agentOfInstance(transaction, clientId, instanceId),
-    );
-    if (agent === null) throw Problem.notFound('The instance');
+    const { agent, client } = await inScope(apiDb, { clientId }, async (transaction) => ({
+      agent: await agentOfInstance(transaction, clientId, instanceId),
+      client: await findClient(transaction, clientId),
+    }));
+    if (client === null) throw Problem.notFound('The client');
+    if (agent === null) return parts.statusAgents.agentOf(clientId, instanceId);
     if (!agent.deleted) return agent.agentId;
     throw new Problem(
       410,

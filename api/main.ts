@@ -3,10 +3,12 @@ import type { AddressInfo } from 'node:net';
 import pino from 'pino';
 import { EnvironmentError } from '../contracts/environment';
 import { targetRules } from '../contracts/notification-targets';
+import { listen } from '../db/announcements';
 import { connectDatabase } from '../db/connect';
 import { listenForEvents } from '../db/event-listener';
 import { connectTemporalLazily } from '../temporal/connect';
 import { EventFeed } from './events/event-feed';
+import { giveSigns } from './intake/signs-of-life';
 import { createApi } from './server';
 import { type ApiSettings, readApiSettings } from './settings';
 
@@ -25,7 +27,7 @@ async function main(): Promise<void> {
     onGap: () => feed.lookAgain(),
     onOutage: (error) => log.warn({ err: error }, 'events are not heard from the database; trying again'),
   });
-  const { server, drain } = createApi({
+  const { server, tokens, intake, drain } = createApi({
     apiDb,
     ingestDb,
     temporal: temporal.client,
@@ -38,16 +40,37 @@ async function main(): Promise<void> {
     log,
   });
 
+  const revocations = listen(settings.DATABASE_URL, {
+    role: 'spotkeeper_api',
+    channel: 'token_revocations',
+    onPayload: (hash) => tokens.revoked(hash),
+    onHeard: () => tokens.heard(),
+    onLost(error) {
+      tokens.lost();
+      log.warn({ err: error }, 'revoked tokens are not heard of; each is looked up again after a moment');
+    },
+  });
+  const sign = giveSigns(ingestDb, intake, log);
+
   let stopping: Promise<void> | null = null;
   async function stop(): Promise<void> {
     log.info('stopping');
     const force = setTimeout(() => process.exit(1), GRACE_MS);
     const closed = new Promise((resolve) => server.close(resolve));
     feed.close();
-    server.closeIdleConnections();
+    // Whoever is answered from now on would keep its connection for the next heartbeat.
+    const closing = setInterval(() => server.closeIdleConnections(), 50);
     await closed;
+    clearInterval(closing);
     await drain();
-    await Promise.all([listener.close(), apiDb.destroy(), ingestDb.destroy(), temporal.close()]);
+    await sign.stop();
+    await Promise.all([
+      listener.close(),
+      revocations.close(),
+      apiDb.destroy(),
+      ingestDb.destroy(),
+      temporal.close(),
+    ]);
     clearTimeout(force);
     if (process.connected) process.disconnect();
   }

@@ -4,24 +4,24 @@ import { type Request, type Response, Router } from 'express';
 import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
 
 export class ApiMetrics {
-  readonly #registry = new Registry();
+  readonly registry = new Registry();
   readonly #requests: Counter<'intake' | 'method' | 'status'>;
   readonly #seconds: Histogram<'intake'>;
 
   constructor() {
-    collectDefaultMetrics({ register: this.#registry });
+    collectDefaultMetrics({ register: this.registry });
     this.#requests = new Counter({
       name: 'spotkeeper_api_requests_total',
       help: 'Requests answered, by who answered (intake: heartbeat or http), method and status.',
       labelNames: ['intake', 'method', 'status'],
-      registers: [this.#registry],
+      registers: [this.registry],
     });
     this.#seconds = new Histogram({
       name: 'spotkeeper_api_request_seconds',
       help: 'Seconds from the arrival of a request to the end of its answer; event streams are left out.',
       labelNames: ['intake'],
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-      registers: [this.#registry],
+      registers: [this.registry],
     });
   }
 
@@ -37,7 +37,7 @@ export class ApiMetrics {
   routes(): Router {
     const router = Router();
     router.get('/metrics', async (_request: Request, response: Response) => {
-      response.type(this.#registry.contentType).send(await this.#registry.metrics());
+      response.type(this.registry.contentType).send(await this.registry.metrics());
     });
     return router;
   }

@@ -4,6 +4,7 @@ import { type RegisterReply, type RegisterRequest, clientPolicySchema } from '..
 import type { AgentPolicy, InstanceFacts, Registration } from '../contracts/messages';
 import { DEFAULT_POLICY, policyAtSpeed } from '../contracts/policy-defaults';
 import { isEc2InstanceId } from '../contracts/ids';
+import type { InstanceRole } from '../contracts/states';
 import { findClient } from '../db/clients';
 import { type Db, inScope } from '../db/connect';
 import { type LaunchRecord, resolveAgentId } from '../db/identities';
@@ -36,27 +37,8 @@ export async function registerInstance(
   const holder = requireKind(caller, 'client', 'launch');
   const { clientId } = holder;
   const launch = holder.kind === 'launch' ? ownLaunch(holder.launch, request) : null;
-  await refuseForeignInstance(parts.apiDb, clientId, request.instance_id);
-  const { agentId, policy } = await inScope(parts.apiDb, { clientId }, async (transaction) => ({
-    agentId: launch?.agentId ?? (await resolveAgentId(transaction, clientId, request.logical_agent_id)),
-    policy: policyOf((await findClient(transaction, clientId))?.policy ?? {}, parts.speed),
-  }));
-  const registration: Registration = {
-    facts: factsOf(request, launch),
-    policy,
-    launch: launch && { launchId: launch.launchId, switchNumber: launch.switchNumber },
-  };
-  const input = { clientId, agentId, logicalAgentId: request.logical_agent_id };
-  const outcome = await registerWithAgent(parts.temporal, parts.taskQueue, input, registration);
-  if (outcome.result === 'wait') {
-    const headers = retryAfter(outcome.retryAfterSeconds);
-    throw new Problem(409, 'wait', outcome.reason, { headers });
-  }
-  if (outcome.result === 'refused') throw new Problem(409, outcome.code, outcome.reason);
-
+  const { agentId, role, incarnation, policy } = await placeInstance(parts, clientId, request, { launch });
   const instanceId = request.instance_id;
-  const { role, incarnation } = outcome;
-  await openLease(parts.ingestDb, { clientId, agentId, instanceId });
   return inScope(parts.apiDb, { clientId }, async (transaction) => {
     await revokeAgentTokens(transaction, agentId, instanceId);
     const issued = await issueToken(
@@ -79,6 +61,48 @@ export async function registerInstance(
       config_revision: standing?.config_revision ?? 1,
     };
   });
+}
+
+/** Where an instance stands, once its agent's workflow has said so. */
+export interface Placed {
+  agentId: string;
+  role: InstanceRole;
+  incarnation: number;
+  policy: AgentPolicy;
+}
+
+/**
+ * Registers an instance of a client with its agent, which is made if there is none of its logical id, and opens its lease.
+ * @param ownDefaults where the client has no setting of its own, before the shipped ones.
+ * @throws Problem 409 when the agent's workflow refuses or it should ask again later.
+ */
+export async function placeInstance(
+  parts: RegistrationParts,
+  clientId: string,
+  request: RegisterRequest,
+  { launch = null, ownDefaults = {} }: { launch?: LaunchRecord | null; ownDefaults?: Partial<AgentPolicy> },
+): Promise<Placed> {
+  await refuseForeignInstance(parts.apiDb, clientId, request.instance_id);
+  const { agentId, policy } = await inScope(parts.apiDb, { clientId }, async (transaction) => ({
+    agentId: launch?.agentId ?? (await resolveAgentId(transaction, clientId, request.logical_agent_id)),
+    policy: policyOf((await findClient(transaction, clientId))?.policy ?? {}, ownDefaults, parts.speed),
+  }));
+  const registration: Registration = {
+    facts: factsOf(request, launch),
+    policy,
+    launch: launch && { launchId: launch.launchId, switchNumber: launch.switchNumber },
+  };
+  const input = { clientId, agentId, logicalAgentId: request.logical_agent_id };
+  const outcome = await registerWithAgent(parts.temporal, parts.taskQueue, input, registration);
+  if (outcome.result === 'wait') {
+    const headers = retryAfter(outcome.retryAfterSeconds);
+    throw new Problem(409, 'wait', outcome.reason, { headers });
+  }
+  if (outcome.result === 'refused') throw new Problem(409, outcome.code, outcome.reason);
+
+  const { role, incarnation } = outcome;
+  await openLease(parts.ingestDb, { clientId, agentId, instanceId: request.instance_id });
+  return { agentId, role, incarnation, policy };
 }
 
 /** A launch id registers the one instance that the launch made, for the agent that it was made for. */
@@ -111,10 +135,15 @@ async function refuseForeignInstance(apiDb: Db, clientId: string, instanceId: st
 }
 
 /** The shipped policy with the client's own settings over it. */
-function policyOf(stored: Record<string, unknown>, speed: number): AgentPolicy {
+function policyOf(
+  stored: Record<string, unknown>,
+  ownDefaults: Partial<AgentPolicy>,
+  speed: number,
+): AgentPolicy {
   const own = clientPolicySchema.safeParse(stored);
   const set = Object.entries(own.success ? own.data : {}).filter(([, value]) => value !== undefined);
-  return policyAtSpeed({ ...DEFAULT_POLICY, ...(Object.fromEntries(set) as Partial<AgentPolicy>) }, speed);
+  const shipped = { ...DEFAULT_POLICY, ...ownDefaults };
+  return policyAtSpeed({ ...shipped, ...(Object.fromEntries(set) as Partial<AgentPolicy>) }, speed);
 }
 
 function factsOf(request: RegisterRequest, launch: LaunchRecord | null): InstanceFacts {

@@ -1,11 +1,12 @@
 /** The API as one HTTP server: the heartbeat intake first, everything else by Express. */
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerOptions } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Client } from '@temporalio/client';
 import express, { type ErrorRequestHandler, type Express } from 'express';
 import type { Logger } from 'pino';
 import type { TargetRules } from '../contracts/notification-targets';
 import type { Db } from '../db/connect';
+import { readOutbox } from '../db/outbox';
 import { signalSender } from '../temporal/signal-sender';
 import { accountRoutes } from './account-routes';
 import { agentDownload } from './agent-download';
@@ -18,8 +19,11 @@ import { problemOf } from './http/failures';
 import { Problem, writeProblem } from './http/problem';
 import { fleetRoutes } from './fleet-routes';
 import { instanceRoutes } from './instance-routes';
+import type { TokenCache } from './http/token-cache';
 import { HeartbeatIntake } from './intake/heartbeat-intake';
+import { addOutboxGauges } from './intake/outbox-gauges';
 import { SignalDelivery } from './intake/signal-delivery';
+import type { StatusAgents } from './intake/status-agents';
 import { ApiMetrics } from './metrics';
 import { notificationRoutes } from './notification-routes';
 import { lifecycleRoutes } from './lifecycle-routes';
@@ -43,8 +47,20 @@ export interface ApiParts {
   log: Logger;
 }
 
+/** A sender that is slower, or holds a connection without a word, isn't waited for; milliseconds. */
+const PATIENCE: ServerOptions = {
+  headersTimeout: 10_000,
+  requestTimeout: 20_000,
+  connectionsCheckingInterval: 2_000,
+  // Longer than the sources' longest pause between two heartbeats.
+  keepAliveTimeout: 75_000,
+};
+
 export interface Api {
   server: Server;
+  /** To be told of revocations. */
+  tokens: TokenCache;
+  intake: HeartbeatIntake;
   /** Once nothing more comes in: resolves when what came is stored, and what is being delivered is delivered. */
   drain(): Promise<void>;
 }
@@ -55,16 +71,20 @@ export function createApi(parts: ApiParts): Api {
   const delivery = new SignalDelivery(ingestDb, signalSender(parts.temporal), log);
   const intake = new HeartbeatIntake({ ...parts, authenticator, delivery });
   const metrics = new ApiMetrics();
-  const app = createApp({ ...parts, authenticator, delivery, metrics });
-  const server = createServer((request, response) => {
-    const agentId = intake.agentOf(request);
-    metrics.watch(agentId === null ? 'http' : 'heartbeat', request, response);
-    if (agentId === null) app(request, response);
-    else void intake.answer(agentId, request, response);
+  const { statusAgents } = intake;
+  const app = createApp({ ...parts, authenticator, delivery, metrics, statusAgents });
+  addOutboxGauges(metrics.registry, () => readOutbox(ingestDb));
+  const server = createServer(PATIENCE, (request, response) => {
+    const address = intake.addressOf(request);
+    metrics.watch(address === null ? 'http' : 'heartbeat', request, response);
+    if (address === null) app(request, response);
+    else void intake.answer(address, request, response);
   });
   server.on('clientError', answerUnreadable);
   return {
     server,
+    tokens: authenticator.cache,
+    intake,
     async drain() {
       await intake.idle();
       await delivery.stop();
@@ -73,7 +93,12 @@ export function createApi(parts: ApiParts): Api {
 }
 
 function createApp(
-  parts: ApiParts & { authenticator: Authenticator; delivery: SignalDelivery; metrics: ApiMetrics },
+  parts: ApiParts & {
+    authenticator: Authenticator;
+    delivery: SignalDelivery;
+    metrics: ApiMetrics;
+    statusAgents: StatusAgents;
+  },
 ): Express {
   const app = express();
   app.disable('x-powered-by');

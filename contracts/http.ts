@@ -63,34 +63,105 @@ export interface RegisterReply {
   config_revision: number;
 }
 
-export const heartbeatRequestSchema = z.object({
-  /** Dumont's `running` is the guide's `online`. */
-  status: z
-    .enum(['online', 'running', 'offline'])
-    .default('online')
-    .transform((status) => (status === 'offline' ? ('offline' as const) : ('online' as const))),
-  /** Null in the sources' ExecStop and in the oldest agents. */
-  instance_id: z.union([instanceIdSchema, z.literal('').transform(() => null)]).nullish(),
-  instance_type: optionalText(64),
-  mode: modeSchema.nullish(),
-  az: optionalText(64),
-  health: z.enum(['healthy', 'unhealthy']).default('healthy'),
-});
+/** What a machine measures, and the most that can be: nothing is below 0. */
+export const READINGS = {
+  vram_used_gb: 1e6,
+  /** Percent of all processors, or of one where the sender counts so. */
+  cpu_utilization: 1e5,
+  ram_used_gb: 1e6,
+  disk_used_gb: 1e9,
+  /** Dollars. */
+  cost_accumulated: 1e9,
+  uptime_seconds: 2 ** 31 - 1,
+} as const;
 
-export interface HeartbeatAction {
-  type: 'stand_down';
-  message: string;
-  incarnation: number;
+/** What can't be read as a number within bounds is unknown: a broken sensor makes no heartbeat unheard. */
+export function readingOf(value: unknown, max: number): number | null {
+  return typeof value === 'number' && value >= 0 && value <= max ? value : null;
 }
 
-export interface HeartbeatReply {
+const reading = (max: number) =>
+  z
+    .unknown()
+    .optional()
+    .transform((value) => readingOf(value, max));
+
+const MOST_GPUS = 64;
+
+/**
+ * Percent, of the busiest GPU: `gpu_utilization` is a number or a list, `gpus` a list of `{utilization}`. One that can't
+ * be read makes the whole unknown, since it may be the busiest.
+ */
+export function busiestGpu(utilization: unknown, gpus: unknown): number | null {
+  const values: unknown[] = Array.isArray(utilization) ? [...(utilization as unknown[])] : [];
+  if (!Array.isArray(utilization) && utilization !== undefined) values.push(utilization);
+  if (Array.isArray(gpus)) {
+    for (const gpu of gpus) values.push((gpu as { utilization?: unknown } | null)?.utilization);
+  } else if (gpus !== undefined) {
+    return null;
+  }
+  if (values.length === 0 || values.length > MOST_GPUS) return null;
+  const known = values.map((value) => readingOf(value, 100));
+  return known.every((value) => value !== null) ? Math.max(...known) : null;
+}
+
+const emptyIsUnknown = z.literal('').transform(() => null);
+
+const heartbeatFields = {
+  /** Dumont's `running` is the guide's `online`. */
+  status: z
+    .enum(['online', 'running', 'offline', ''])
+    .nullish()
+    .transform((status) => (status === 'offline' ? ('offline' as const) : ('online' as const))),
+  instance_type: optionalText(64),
+  mode: z.union([modeSchema, emptyIsUnknown]).nullish(),
+  az: optionalText(64),
+  health: z
+    .enum(['healthy', 'unhealthy', ''])
+    .nullish()
+    .transform((health) => (health === 'unhealthy' ? ('unhealthy' as const) : ('healthy' as const))),
+  /** See busiestGpu. */
+  gpu_utilization: z.unknown().optional(),
+  gpus: z.unknown().optional(),
+  vram_used_gb: reading(READINGS.vram_used_gb),
+  cpu_utilization: reading(READINGS.cpu_utilization),
+  ram_used_gb: reading(READINGS.ram_used_gb),
+  disk_used_gb: reading(READINGS.disk_used_gb),
+  cost_accumulated: reading(READINGS.cost_accumulated),
+  uptime_seconds: reading(READINGS.uptime_seconds),
+};
+
+/**
+ * A heartbeat of the agent guide's dialect, with Dumont's readings if it has them. Who and where it is from must be
+ * readable; a reading that is not is unknown.
+ */
+export const heartbeatRequestSchema = z.object({
+  ...heartbeatFields,
+  /** Null in the sources' ExecStop and in the oldest agents. */
+  instance_id: z.union([instanceIdSchema, emptyIsUnknown]).nullish(),
+});
+
+/** `POST /api/agent/status`: the same by a sender that never registered. */
+export const statusRequestSchema = z.object({ ...heartbeatFields, instance_id: instanceIdSchema });
+
+export type HeartbeatRequest = z.output<typeof heartbeatRequestSchema>;
+
+export type HeartbeatAction =
+  | { type: 'stand_down'; message: string; incarnation: number }
+  | { type: 'hibernate_warning'; message: string; countdown_seconds: number };
+
+/** Dumont's reply. */
+export interface StatusReply {
   success: true;
   message: string;
   next_heartbeat_in_seconds: number;
+  actions: HeartbeatAction[];
+}
+
+export interface HeartbeatReply extends StatusReply {
   incarnation: number;
   role: 'primary' | 'candidate' | 'superseded';
   config_revision: number;
-  actions: HeartbeatAction[];
 }
 
 export const terminationImminentRequestSchema = z.object({

@@ -7,15 +7,23 @@ export type DatabaseRole = 'spotkeeper_ingest' | 'spotkeeper_api' | 'spotkeeper_
 
 export type Db = Kysely<Database>;
 
+/** A heartbeat's sender has given up by then, and so has the server on the statement. */
+const INGEST_TIMEOUT_MS = 10_000;
+
+const pools = new WeakMap<Db, Pool>();
+
 /**
  * A pool whose every connection acts as `role` from its first statement. The login in `url` must be a member of the
  * role (the one that ran the migrations is). Close it with `destroy()`.
  */
 export function connectDatabase(url: string, role: DatabaseRole, maxConnections = 10): Db {
+  const ingest = role === 'spotkeeper_ingest';
   const pool = new Pool({
     connectionString: url,
     max: maxConnections,
-    options: `-c role=${role}`,
+    options: `-c role=${role}${ingest ? ` -c statement_timeout=${INGEST_TIMEOUT_MS}` : ''}`,
+    // For a server that doesn't answer at all, a little later than its own.
+    ...(ingest && { query_timeout: INGEST_TIMEOUT_MS + 2_000 }),
     application_name: role.replace('_', '-'),
     connectionTimeoutMillis: 10_000,
   });
@@ -23,14 +31,30 @@ export function connectDatabase(url: string, role: DatabaseRole, maxConnections 
   pool.on('error', () => undefined);
   // So is one that breaks in the middle of a transaction: the pool itself listens only to those that are idle.
   pool.on('connect', (client) => client.on('error', () => undefined));
-  return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
+  const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
+  pools.set(db, pool);
+  // Kysely ends the connections only if it has made some itself.
+  const destroy = db.destroy.bind(db);
+  db.destroy = async () => {
+    await destroy();
+    if (!pool.ending) await pool.end();
+  };
+  return db;
+}
+
+/** The connections behind `db`, for statements that are prepared once each. */
+export function poolOf(db: Db): Pool {
+  const pool = pools.get(db);
+  if (pool === undefined) throw new TypeError('This is a transaction, or no database of connectDatabase.');
+  return pool;
 }
 
 /** What a request may see. A transaction starts with nothing and names its scope. */
 export type RequestScope =
   | { clientId: string }
   | { admin: true }
-  | { tokenHash: Buffer }
+  /** Hexadecimal. */
+  | { tokenHashes: readonly string[] }
   | { launchId: string }
   | { instanceId: string };
 
@@ -46,7 +70,7 @@ export function inScope<T>(db: Db, scope: RequestScope, work: (transaction: Db) 
 function settingOf(scope: RequestScope): [name: string, value: string] {
   if ('clientId' in scope) return ['spotkeeper.client_id', scope.clientId];
   if ('admin' in scope) return ['spotkeeper.scope', 'admin'];
-  if ('tokenHash' in scope) return ['spotkeeper.token_hash', scope.tokenHash.toString('hex')];
+  if ('tokenHashes' in scope) return ['spotkeeper.token_hashes', scope.tokenHashes.join(',')];
   if ('instanceId' in scope) return ['spotkeeper.instance_id', scope.instanceId];
   return ['spotkeeper.launch_id', scope.launchId];
 }

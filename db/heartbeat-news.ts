@@ -1,4 +1,14 @@
-/** What a heartbeat changes, decided from the row before it: whether the workflow must hear, and whether the lease moves. */
+/**
+ * What one heartbeat changes, as expressions over its lease as it was (`leases`) and what it says (`known`, of
+ * leases.ts): how the lease goes on, since when the GPU is idle, and whether the workflow must hear.
+ *
+ * Invariants:
+ *   N1  the workflow hears of the first beat, the first after silence or a goodbye, another health, mode or zone, and
+ *       of idleness that begins or ceases to be long enough for a warning; and of nothing else;
+ *   N2  what a superseded instance says drives nothing;
+ *   N3  idleness is known, never supposed: a reading that is missing, a busy one or a gap of more than two intervals
+ *       ends it, as looking at the samples would.
+ */
 import type { Health, InstanceRole, PurchaseOption } from '../contracts/states';
 
 export interface Beat {
@@ -12,49 +22,57 @@ export interface Beat {
   /** Null is unknown, and changes nothing. */
   mode: PurchaseOption | null;
   zone: string | null;
-  instanceType: string | null;
+  readings: Readings;
 }
 
-/** The lease as it was. */
-export interface LeaseBefore {
-  state: 'live' | 'silent' | 'offline';
-  health: Health;
-  mode: PurchaseOption | null;
-  zone: string | null;
-  heartbeats: number;
+/** What the machine measures. Null is unknown, never zero. */
+export interface Readings {
+  /** Of the busiest GPU. */
+  gpuUtilizationPercent: number | null;
+  vramUsedGb: number | null;
+  cpuUtilizationPercent: number | null;
+  ramUsedGb: number | null;
+  diskUsedGb: number | null;
+  /** Dollars. */
+  costAccumulated: number | null;
+  uptimeSeconds: number | null;
 }
 
-export interface BeatEffect {
-  /** False: the beat is recorded and the lease stays as it is. */
-  movesLease: boolean;
-  signal: 'heartbeat' | 'goneOffline' | null;
+/** What the sender of a stored beat is told. */
+export interface Standing {
+  role: InstanceRole;
+  /** The instance's own; for a candidate the one reserved for it. */
+  incarnation: number;
+  /** The agent's newest committed one. */
+  currentIncarnation: number;
+  intervalSeconds: number;
+  configRevision: number;
+  /** While the machine is to be hibernated for its idleness, which goes on. */
+  warning: { secondsLeft: number; reason: string } | null;
 }
 
-/**
- * @param currentIncarnation the agent's newest committed one.
- * @param everyBeat each beat of an instance that counts is a signal, news or not.
- */
-export function effectOfBeat(
-  beat: Beat,
-  before: LeaseBefore | null,
-  role: InstanceRole,
-  currentIncarnation: number,
-  everyBeat: boolean,
-): BeatEffect {
-  // A superseded machine's word drives nothing.
-  if (role === 'superseded') return { movesLease: true, signal: null };
-  if (beat.status === 'offline') {
-    // Once there was a second instance, an unnamed goodbye may be the zombie's.
-    if (!beat.named && currentIncarnation > 1) return { movesLease: false, signal: 'goneOffline' };
-    const known = before?.state === 'offline' && !everyBeat;
-    return { movesLease: true, signal: known ? null : 'goneOffline' };
-  }
-  return { movesLease: true, signal: everyBeat || isNews(beat, before) ? 'heartbeat' : null };
-}
+/** The beat continues an idleness, rather than begins one. */
+const GOES_ON = `leases.idle_since is not null
+  and now() - leases.last_heartbeat_at <= make_interval(secs => 2 * known.interval_seconds)`;
 
-function isNews(beat: Beat, before: LeaseBefore | null): boolean {
-  if (before === null || before.heartbeats === 0 || before.state !== 'live') return true;
-  if (before.health !== beat.health) return true;
-  if (beat.mode !== null && beat.mode !== before.mode) return true;
-  return beat.zone !== null && beat.zone !== before.zone;
-}
+const IDLE = `coalesce(known.idle, false)`;
+
+export const IDLE_SINCE = `case when ${IDLE} then case when ${GOES_ON} then leases.idle_since else now() end end`;
+
+/** Idle for longer than the warning window, which only the agent itself is told. */
+export const IDLE_REPORTED = `${IDLE} and known.role = 'primary' and ${GOES_ON}
+  and now() - leases.idle_since >= make_interval(secs => known.idle_warning_seconds)`;
+
+/** Whether the workflow hears of it; `every` is the deployment's wish to show each beat. */
+export const IS_TOLD = `known.role <> 'superseded' and (known.every_beat or case
+    when known.offline then leases.state <> 'offline'
+    else leases.state <> 'live' or leases.heartbeats = 0
+      or leases.health <> known.health
+      or known.mode <> coalesce(leases.mode, '')
+      or known.az <> coalesce(leases.az, '')
+      or leases.idle_reported <> (${IDLE_REPORTED})
+  end)`;
+
+/** Beats that were due since the one before. After a goodbye none is. */
+export const MISSED = `case when leases.state = 'offline' then 0 else
+  least(32767, greatest(0, round(extract(epoch from now() - leases.last_heartbeat_at) / known.interval_seconds) - 1)) end`;

@@ -1,5 +1,6 @@
 /** Which agent a logical id stands for. After a deletion the same logical id means a new agent: the next generation. */
 import { randomUUID } from 'node:crypto';
+import type { AgentStatus } from '../contracts/states';
 import type { Db } from './connect';
 
 /**
@@ -38,6 +39,27 @@ function newestGeneration(transaction: Db, clientId: string, logicalAgentId: str
     .orderBy('identity.generation', 'desc')
     .limit(1)
     .executeTakeFirst();
+}
+
+/** The agent that a logical id stands for, or stood for last; null when it never stood for any. */
+export async function newestAgentOf(
+  transaction: Db,
+  clientId: string,
+  logicalAgentId: string,
+): Promise<{ agentId: string; status: AgentStatus | null } | null> {
+  const newest = await newestGeneration(transaction, clientId, logicalAgentId);
+  return newest ? { agentId: newest.agent_id, status: newest.status } : null;
+}
+
+/** Whether the agent was deleted, if the transaction's scope shows it; null for one that isn't there. */
+export async function isDeleted(transaction: Db, agentId: string): Promise<boolean | null> {
+  const row = await transaction
+    .selectFrom('agent_identities as identity')
+    .leftJoin('agents', 'agents.id', 'identity.agent_id')
+    .select('agents.deleted_at')
+    .where('identity.agent_id', '=', agentId)
+    .executeTakeFirst();
+  return row ? row.deleted_at !== null : null;
 }
 
 /** Whose an agent is, if the transaction's scope shows it. */

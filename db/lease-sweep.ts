@@ -1,19 +1,53 @@
-/** Finds the leases that ran out. One statement makes an agent silent and puts the news into the outbox. */
+/**
+ * Finds the leases that ran out. One statement makes agents silent and puts the news into the outbox.
+ *
+ * Invariants:
+ *   S1  time in which nobody swept, or no intake could store a heartbeat, counts against no agent: afterwards every lease
+ *       is extended once, by its whole term;
+ *   S2  when over half of what a client has of agents stops sending at once, its news say so, and one event says it to
+ *       people: that is hardly the agents' doing.
+ *
+ * A client's agents do not send in step: the first lease to run out does so a whole interval before the last. So whoever
+ * is late by then counts with those whose lease is over, and so does whoever fell silent a moment ago.
+ */
 import { sql } from 'kysely';
 import { signalNames } from '../contracts/messages';
 import { LEASE_INTERVALS } from '../contracts/policy-defaults';
 import type { Db } from './connect';
+import { writeEvents } from './system-events';
 
 /** Held by whoever sweeps, so that of many workers one does. */
 const SWEEP_LOCK = 7_351_001;
 
+/** The intake says so every second; it has not been for this long when it is away. */
+const INTAKE_AWAY_SECONDS = 5;
+
+/** Fewer agents than this can fall silent together by chance. */
+const MASS_AGENTS = 10;
+/** An agent this many intervals after its last heartbeat is late. */
+const LATE_INTERVALS = 1.5;
+/** How long after its lease an agent counts as one that fell silent just now. */
+const RECENT_INTERVALS = 2;
+/** What goes on within this time is the same mass silence. */
+const MASS_GOES_ON_SECONDS = 600;
+
 export interface SweepResult {
-  /** False when another worker is sweeping. */
+  /** False when another worker is sweeping, or while no intake is there. */
   swept: boolean;
-  /** Leases that were given another term because nobody swept for a while, which says nothing about the agents. */
+  /** Leases that were given another term, because the time before says nothing about the agents. */
   extended: number;
   /** Leases that ran out. */
   lost: number;
+}
+
+const NOT_SWEPT: SweepResult = { swept: false, extended: 0, lost: 0 };
+
+/** An intake could store something just now. */
+export async function signIntake(db: Db): Promise<void> {
+  await sql`insert into sweep_runs (name, last_run_at) values ('intake', clock_timestamp())
+    on conflict (name) do update set last_run_at = greatest(sweep_runs.last_run_at, excluded.last_run_at)`.execute(
+    db,
+  );
 }
 
 /**
@@ -25,13 +59,18 @@ export function sweepLeases(db: Db, gapSeconds: number): Promise<SweepResult> {
     const lock = await sql<{
       held: boolean;
     }>`select pg_try_advisory_xact_lock(${SWEEP_LOCK}) as held`.execute(transaction);
-    if (!lock.rows[0]?.held) return { swept: false, extended: 0, lost: 0 };
-    const last = await sql<{ recent: boolean }>`
-      select last_run_at > now() - make_interval(secs => ${gapSeconds}) as recent
-      from sweep_runs where name = 'leases'`.execute(transaction);
+    if (!lock.rows[0]?.held) return NOT_SWEPT;
+    const { rows } = await sql<{ swept_lately: boolean; intake_is_there: boolean }>`
+      select coalesce(max(last_run_at) filter (where name = 'leases')
+          > now() - make_interval(secs => ${gapSeconds}), false) as swept_lately,
+        coalesce(max(last_run_at) filter (where name = 'intake')
+          > now() - make_interval(secs => ${INTAKE_AWAY_SECONDS}), false) as intake_is_there
+      from sweep_runs where name in ('leases', 'intake')`.execute(transaction);
+    // Not noted as a sweep, so that the first one after it finds a gap.
+    if (!rows[0]?.intake_is_there) return NOT_SWEPT;
     await sql`insert into sweep_runs (name, last_run_at) values ('leases', now())
       on conflict (name) do update set last_run_at = excluded.last_run_at`.execute(transaction);
-    if (!last.rows[0]?.recent) return { swept: true, extended: await extendLeases(transaction), lost: 0 };
+    if (!rows[0].swept_lately) return { swept: true, extended: await extendLeases(transaction), lost: 0 };
     return { swept: true, extended: 0, lost: await endLeases(transaction) };
   });
 }
@@ -45,19 +84,66 @@ async function extendLeases(db: Db): Promise<number> {
   return Number(extended.numAffectedRows ?? 0);
 }
 
+/** Most sweeps find nothing, by one look over the leases. */
 async function endLeases(db: Db): Promise<number> {
-  const ended = await sql`
-    with lost as (
+  const ended = await sql<{ client_id: string; lost: number; mass: boolean; gone: number; total: number }>`
+    with due as materialized (
+      select leases.id, leases.client_id from leases
+      join instance_standing standing using (agent_id, instance_id)
+      where leases.state = 'live' and leases.lease_until < now() and standing.role = 'primary'
+    ), clients as (
+      select leases.client_id, count(*)::int as total, (count(*) filter (where leases.last_heartbeat_at
+        < now() - make_interval(secs => ${LATE_INTERVALS} * standing.heartbeat_interval_seconds)))::int as gone
+      from leases join instance_standing standing using (agent_id, instance_id)
+      left join agents on agents.id = leases.agent_id
+      where leases.client_id in (select client_id from due) and standing.role = 'primary'
+        -- Whoever is at rest is silent for a reason.
+        and coalesce(agents.status, 'online') not in ('hibernating', 'hibernated', 'deleted')
+        and (leases.state = 'live' or (leases.state = 'silent' and leases.lease_until
+          > now() - make_interval(secs => ${RECENT_INTERVALS} * standing.heartbeat_interval_seconds)))
+      group by leases.client_id
+    ), judged as (
+      select client_id, total, gone, total >= ${MASS_AGENTS} and gone * 2 > total as mass from clients
+    ), lost as (
       update leases set state = 'silent', revision = leases.revision + 1
-      from instance_standing standing
-      where standing.agent_id = leases.agent_id and standing.instance_id = leases.instance_id
-        and standing.role = 'primary' and leases.state = 'live' and leases.lease_until < now()
-      returning leases.client_id, leases.agent_id, leases.instance_id, leases.revision, leases.last_heartbeat_at
+      from due join judged using (client_id)
+      where leases.id = due.id and leases.state = 'live' and leases.lease_until < now()
+      returning leases.client_id, leases.agent_id, leases.instance_id, leases.revision, leases.last_heartbeat_at,
+        judged.mass
+    ), told as (
+      insert into outbox (client_id, workflow_id, signal, payload)
+      select client_id, 'agent:' || agent_id, ${signalNames.heartbeatLost},
+        jsonb_build_object('instanceId', instance_id, 'revision', revision,
+          'lastHeartbeatAt', to_char(last_heartbeat_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
+          || case when mass then '{"massSilence": true}' else '{}' end::jsonb
+      from lost
     )
-    insert into outbox (client_id, workflow_id, signal, payload)
-    select client_id, 'agent:' || agent_id, ${signalNames.heartbeatLost},
-      jsonb_build_object('instanceId', instance_id, 'revision', revision,
-        'lastHeartbeatAt', to_char(last_heartbeat_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
-    from lost`.execute(db);
-  return Number(ended.numAffectedRows ?? 0);
+    select client_id, count(*)::int as lost, mass, min(gone) as gone, min(total) as total
+    from lost join judged using (client_id, mass) group by client_id, mass`.execute(db);
+  for (const { client_id, mass, gone, total } of ended.rows) {
+    if (mass) await tellOfMassSilence(db, client_id, gone, total);
+  }
+  return ended.rows.reduce((sum, row) => sum + row.lost, 0);
+}
+
+/** One event for what goes on, however many sweeps it takes until the last lease has run out. */
+async function tellOfMassSilence(db: Db, clientId: string, gone: number, total: number): Promise<void> {
+  const name = `mass_silence:${clientId}`;
+  const { rows } = await sql<{ goes_on: boolean; now: Date }>`
+    select now(), exists (select from sweep_runs where name = ${name}
+      and last_run_at > now() - make_interval(secs => ${MASS_GOES_ON_SECONDS})) as goes_on`.execute(db);
+  await sql`insert into sweep_runs (name, last_run_at) values (${name}, now())
+    on conflict (name) do update set last_run_at = excluded.last_run_at`.execute(db);
+  const [found] = rows;
+  if (!found || found.goes_on) return;
+  await writeEvents(db, clientId, null, [
+    {
+      key: `mass-silence:${clientId}:${found.now.toISOString()}`,
+      eventType: 'mass_silence',
+      severity: 'critical',
+      instanceId: null,
+      message: `${gone} of ${total} agents of client ${clientId} stopped sending at the same time. That is hardly the agents' doing, so none of their machines is stopped for it yet; look at the network between them and this system, and at their region.`,
+      details: { agents_late_or_silent: gone, agents: total },
+    },
+  ]);
 }

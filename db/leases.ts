@@ -3,30 +3,26 @@
  * All times are the database's own.
  */
 import { sql } from 'kysely';
-import { agentWorkflowId } from '../contracts/ids';
 import { signalNames } from '../contracts/messages';
-import type { GoneOffline, HeartbeatNews } from '../contracts/messages';
 import { LEASE_INTERVALS } from '../contracts/policy-defaults';
 import type { InstanceRole } from '../contracts/states';
-import type { Db } from './connect';
-import { type Beat, effectOfBeat, type LeaseBefore } from './heartbeat-news';
-import { addToOutbox } from './outbox';
-import { addSamples, type Sample, UNKNOWN_SAMPLE } from './samples';
+import { type Db, poolOf } from './connect';
+import {
+  type Beat,
+  IDLE_REPORTED,
+  IDLE_SINCE,
+  IS_TOLD,
+  MISSED,
+  type Readings,
+  type Standing,
+} from './heartbeat-news';
 
-/** What the sender of a stored beat is told. */
-export interface Standing {
-  role: InstanceRole;
-  /** The instance's own; for a candidate the one reserved for it. */
-  incarnation: number;
-  /** The agent's newest committed one. */
-  currentIncarnation: number;
-  intervalSeconds: number;
-  configRevision: number;
-}
+/** `deleted`: the agent is. `none`: nothing of ours stands for this agent on this instance. Both store nothing. */
+export type StoredBeat = Standing | 'deleted' | 'none';
 
 export interface StoredBeats {
-  /** In the order of the beats; null where the instance has no standing, so nothing was stored. */
-  standings: (Standing | null)[];
+  /** In the order of the beats. */
+  standings: StoredBeat[];
   /** Workflows for which signals now wait in the outbox. */
   workflowIds: string[];
 }
@@ -34,41 +30,31 @@ export interface StoredBeats {
 /**
  * Stores beats in one transaction: leases, samples, and the outbox's signals for those that are news.
  * @param beats at most one of each (agent, instance).
+ * @param everyBeat each beat of an instance that counts is a signal, news or not.
  */
-export function storeBeats(db: Db, beats: readonly Beat[], everyBeat: boolean): Promise<StoredBeats> {
-  return db.transaction().execute(async (transaction) => {
-    const { standings, receivedAt } = await findStandings(transaction, beats);
-    const placed = beats.flatMap((beat, index) => {
-      const standing = standings[index];
-      return standing ? [{ beat, standing }] : [];
-    });
-    if (placed.length === 0) return { standings, workflowIds: [] };
-    const leases = await lockLeases(transaction, beats);
-    const decided = placed.map(({ beat, standing }) => {
-      const before = leases.get(keyOf(beat)) ?? null;
-      const { role, currentIncarnation } = standing;
-      return { beat, standing, ...effectOfBeat(beat, before, role, currentIncarnation, everyBeat) };
-    });
-    const moved = await moveLeases(
-      transaction,
-      decided.filter((one) => one.movesLease),
-    );
-    await addSamples(
-      transaction,
-      decided.flatMap(({ beat }) => {
-        const leaseId = moved.get(keyOf(beat))?.id ?? leases.get(keyOf(beat))?.id;
-        return leaseId === undefined ? [] : [sampleOf(beat, leaseId)];
-      }),
-    );
-    const signals = decided.flatMap(({ beat, signal }) => {
-      if (signal === null) return [];
-      const payload = payloadOf(beat, signal, moved.get(keyOf(beat))?.revision ?? '0', receivedAt);
-      const workflowId = agentWorkflowId(beat.agentId);
-      return [{ clientId: beat.clientId, workflowId, signal: signalNames[signal], payload }];
-    });
-    await addToOutbox(transaction, signals);
-    return { standings, workflowIds: [...new Set(signals.map((one) => one.workflowId))] };
-  });
+export async function storeBeats(db: Db, beats: readonly Beat[], everyBeat: boolean): Promise<StoredBeats> {
+  const first = await storeKnown(db, beats, everyBeat);
+  const missing = beats.flatMap((beat, place) =>
+    first.standings[place] === 'none' ? [{ beat, place }] : [],
+  );
+  if (missing.length === 0) return first;
+  // Either there is no standing, or only the lease is missing.
+  const opened = await openLeases(
+    db,
+    missing.map((one) => one.beat),
+  );
+  const again = missing.filter((one) => opened.has(keyOf(one.beat)));
+  if (again.length === 0) return first;
+  const second = await storeKnown(
+    db,
+    again.map((one) => one.beat),
+    everyBeat,
+  );
+  again.forEach(({ place }, index) => (first.standings[place] = second.standings[index] as StoredBeat));
+  return {
+    standings: first.standings,
+    workflowIds: [...new Set([...first.workflowIds, ...second.workflowIds])],
+  };
 }
 
 /** The instance that counts as the agent's primary, for a beat that names none; null when there is none. */
@@ -83,130 +69,188 @@ export async function primaryInstance(db: Db, clientId: string, agentId: string)
   return row?.instance_id ?? null;
 }
 
-/** Starts the lease of an instance that has registered, so that one which dies before its first beat is missed too. */
-export async function openLease(
+/**
+ * The agent that an instance speaks for: the one whose primary or candidate it is, else the latest one that it was.
+ * Null for an instance that no agent of the client ever had.
+ */
+export async function agentOfInstance(
   db: Db,
-  lease: { clientId: string; agentId: string; instanceId: string },
-): Promise<void> {
-  await sql`
-    insert into leases (agent_id, instance_id, client_id, revision, state, health, heartbeats,
-      first_heartbeat_at, last_heartbeat_at, lease_until)
-    select agent_id, instance_id, client_id, 0, 'live', 'healthy', 0, now(), now(),
-      now() + make_interval(secs => ${LEASE_INTERVALS} * heartbeat_interval_seconds)
-    from instance_standing
-    where agent_id = ${lease.agentId} and instance_id = ${lease.instanceId} and client_id = ${lease.clientId}
-    on conflict (agent_id, instance_id) do nothing`.execute(db);
+  clientId: string,
+  instanceId: string,
+): Promise<{ agentId: string; role: InstanceRole } | null> {
+  const row = await db
+    .selectFrom('instance_standing')
+    .innerJoin('leases', (join) =>
+      join
+        .onRef('leases.agent_id', '=', 'instance_standing.agent_id')
+        .onRef('leases.instance_id', '=', 'instance_standing.instance_id'),
+    )
+    .select(['instance_standing.agent_id', 'role'])
+    .where('instance_standing.client_id', '=', clientId)
+    .where('instance_standing.instance_id', '=', instanceId)
+    .orderBy(sql`role = 'superseded'`)
+    .orderBy('leases.id', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return row ? { agentId: row.agent_id, role: row.role } : null;
 }
 
-async function findStandings(
-  transaction: Db,
-  beats: readonly Beat[],
-): Promise<{ standings: (Standing | null)[]; receivedAt: Date }> {
-  const found = await sql<{
-    received_at: Date;
-    role: InstanceRole | null;
-    incarnation: number;
-    current_incarnation: number;
-    heartbeat_interval_seconds: number;
-    config_revision: number;
-  }>`
-    select now() as received_at, standing.role, standing.incarnation, standing.current_incarnation,
-      standing.heartbeat_interval_seconds, standing.config_revision
-    from unnest(${beats.map((beat) => beat.agentId)}::text[], ${beats.map((beat) => beat.instanceId)}::text[],
-      ${beats.map((beat) => beat.clientId)}::text[]) with ordinality as beat (agent_id, instance_id, client_id, place)
-    left join instance_standing standing using (agent_id, instance_id, client_id)
-    order by place`.execute(transaction);
-  return {
-    receivedAt: found.rows[0]?.received_at ?? new Date(),
-    standings: found.rows.map((row) =>
-      row.role === null
-        ? null
-        : {
-            role: row.role,
-            incarnation: row.incarnation,
-            currentIncarnation: row.current_incarnation,
-            intervalSeconds: row.heartbeat_interval_seconds,
-            configRevision: row.config_revision,
-          },
-    ),
-  };
+type LeaseKey = Pick<Beat, 'clientId' | 'agentId' | 'instanceId'>;
+
+/** Starts the lease of an instance that has registered, so that one which dies before its first beat is missed too. */
+export async function openLease(db: Db, lease: LeaseKey): Promise<void> {
+  await openLeases(db, [lease]);
 }
 
-/** The leases as they are, locked in the order of their keys, so that two intakes never wait for each other. */
-async function lockLeases(
-  transaction: Db,
-  beats: readonly Beat[],
-): Promise<Map<string, LeaseBefore & { id: string }>> {
-  const found = await sql<LeaseBefore & { id: string; agent_id: string; instance_id: string }>`
-    select id, agent_id, instance_id, state, health, mode, az as zone, least(heartbeats, 1)::int as heartbeats
-    from leases
-    where (agent_id, instance_id) in (
-      select * from unnest(${beats.map((beat) => beat.agentId)}::text[], ${beats.map((beat) => beat.instanceId)}::text[]))
-    order by agent_id, instance_id
-    for update`.execute(transaction);
-  return new Map(
-    found.rows.map((row) => [keyOf({ agentId: row.agent_id, instanceId: row.instance_id }), row]),
-  );
+/** @returns keys of those that now have one, whoever opened it. */
+async function openLeases(db: Db, keys: readonly LeaseKey[]): Promise<Set<string>> {
+  const found = await sql<{ agentId: string; instanceId: string }>`
+    with wanted as (
+      select agent_id, instance_id, client_id, heartbeat_interval_seconds
+      from unnest(${keys.map((key) => key.agentId)}::text[], ${keys.map((key) => key.instanceId)}::text[],
+        ${keys.map((key) => key.clientId)}::text[]) as wanted (agent_id, instance_id, client_id)
+      join instance_standing using (agent_id, instance_id, client_id)
+      order by agent_id, instance_id
+    ), opened as (
+      insert into leases (agent_id, instance_id, client_id, revision, state, health, heartbeats,
+        first_heartbeat_at, last_heartbeat_at, lease_until)
+      select agent_id, instance_id, client_id, 0, 'live', 'healthy', 0, now(), now(),
+        now() + make_interval(secs => ${LEASE_INTERVALS} * heartbeat_interval_seconds)
+      from wanted
+      on conflict (agent_id, instance_id) do nothing
+    )
+    select agent_id as "agentId", instance_id as "instanceId" from wanted`.execute(db);
+  return new Set(found.rows.map(keyOf));
 }
 
-/** @returns the id and new revision of each, by key. */
-async function moveLeases(
-  transaction: Db,
-  stored: { beat: Beat; standing: Standing }[],
-): Promise<Map<string, { id: string; revision: string }>> {
-  if (stored.length === 0) return new Map();
-  const beats = stored.map((one) => one.beat);
-  const terms = stored.map(({ beat, standing }) =>
-    beat.status === 'offline' ? 0 : LEASE_INTERVALS * standing.intervalSeconds,
-  );
-  const moved = await sql<{ agent_id: string; instance_id: string; id: string; revision: string }>`
-    insert into leases (agent_id, instance_id, client_id, revision, state, health, mode, az, heartbeats,
-      first_heartbeat_at, last_heartbeat_at, lease_until)
-    select agent_id, instance_id, client_id, 1, state, health, mode, az, 1, now(), now(),
-      now() + make_interval(secs => term)
-    from unnest(${beats.map((beat) => beat.agentId)}::text[], ${beats.map((beat) => beat.instanceId)}::text[],
-      ${beats.map((beat) => beat.clientId)}::text[],
-      ${beats.map((beat) => (beat.status === 'offline' ? 'offline' : 'live'))}::text[],
-      ${beats.map((beat) => beat.health)}::text[], ${beats.map((beat) => beat.mode)}::text[],
-      ${beats.map((beat) => beat.zone)}::text[], ${terms}::float8[])
-      as beat (agent_id, instance_id, client_id, state, health, mode, az, term)
-    order by agent_id, instance_id
-    on conflict (agent_id, instance_id) do update set
-      revision = leases.revision + 1,
-      state = excluded.state,
-      health = excluded.health,
-      mode = coalesce(excluded.mode, leases.mode),
-      az = coalesce(excluded.az, leases.az),
-      heartbeats = leases.heartbeats + 1,
-      first_heartbeat_at = case when leases.heartbeats = 0 then excluded.first_heartbeat_at
-        else leases.first_heartbeat_at end,
-      last_heartbeat_at = greatest(leases.last_heartbeat_at, excluded.last_heartbeat_at),
-      lease_until = excluded.lease_until
-    returning agent_id, instance_id, id, revision`.execute(transaction);
-  return new Map(
-    moved.rows.map((row) => [keyOf({ agentId: row.agent_id, instanceId: row.instance_id }), row]),
-  );
+/** An unnamed goodbye may be the zombie's once there was a second instance: it is passed on, and moves no lease. */
+const FROM_ANYONE = `known.offline and not known.named and known.current_incarnation > 1`;
+
+/**
+ * One statement, so that a batch takes one round trip and either all of it is stored or nothing. Leases are locked in
+ * the order of their keys, so that two intakes never wait for each other. It is prepared once a connection: to plan it
+ * takes longer than to run it for a few beats.
+ */
+const STORE = `
+with known as materialized (
+  select beat.*, standing.role, standing.incarnation, standing.current_incarnation,
+    standing.heartbeat_interval_seconds as interval_seconds, standing.config_revision, standing.idle_warning_seconds,
+    standing.hibernation_due_at, standing.hibernation_reason, $17::boolean as every_beat,
+    not beat.offline and beat.gpu < standing.idle_threshold_percent as idle,
+    case when standing.role = 'superseded' then coalesce((select deleted_at is not null from agents
+      where agents.id = beat.agent_id), false) else false end as deleted
+  from unnest($1::text[], $2::text[], $3::text[], $4::boolean[], $5::boolean[], $6::text[], $7::text[], $8::text[],
+      $9::real[], $10::real[], $11::real[], $12::real[], $13::real[], $14::numeric[], $15::integer[], $16::integer[])
+    as beat (client_id, agent_id, instance_id, named, offline, health, mode, az,
+      gpu, vram, cpu, ram, disk, cost, uptime, place)
+  join instance_standing standing using (client_id, agent_id, instance_id)
+  order by agent_id, instance_id
+), moved as (
+  update leases set
+    revision = leases.revision + 1,
+    told_revision = case when ${IS_TOLD} then leases.revision + 1 else leases.told_revision end,
+    state = case when known.offline then 'offline' else 'live' end,
+    health = known.health,
+    mode = coalesce(known.mode, leases.mode),
+    az = coalesce(known.az, leases.az),
+    gpu_utilization_percent = known.gpu,
+    idle_since = ${IDLE_SINCE},
+    idle_reported = ${IDLE_REPORTED},
+    heartbeats = leases.heartbeats + 1,
+    missed_before = ${MISSED},
+    missed_heartbeats = leases.missed_heartbeats + ${MISSED},
+    first_heartbeat_at = case when leases.heartbeats = 0 then now() else leases.first_heartbeat_at end,
+    last_heartbeat_at = greatest(leases.last_heartbeat_at, now()),
+    lease_until = case when known.offline then now()
+      else now() + make_interval(secs => ${LEASE_INTERVALS} * known.interval_seconds) end
+  from known
+  where leases.agent_id = known.agent_id and leases.instance_id = known.instance_id
+    and not known.deleted and not (${FROM_ANYONE})
+  returning known.*, leases.id as lease_id, leases.revision, leases.told_revision = leases.revision as told,
+    leases.mode as known_mode, leases.az as known_az, leases.idle_since, leases.idle_reported, leases.missed_before
+), sampled as (
+  insert into heartbeat_samples (lease_id, online, healthy, idle, missed, gpu_utilization_percent, vram_used_gb,
+    cpu_utilization_percent, ram_used_gb, disk_used_gb, cost_accumulated, uptime_seconds)
+  select lease_id, not offline, health = 'healthy', idle, missed_before, gpu, vram, cpu, ram, disk, cost, uptime
+  from moved
+), news as (
+  insert into outbox (client_id, workflow_id, signal, payload)
+  select client_id, 'agent:' || agent_id, '${signalNames.heartbeat}', jsonb_build_object('instanceId', instance_id,
+    'revision', revision, 'health', health, 'mode', known_mode, 'zone', known_az, 'gpuUtilizationPercent', gpu,
+    'idleSince', case when idle_reported then ${iso('idle_since')} end, 'receivedAt', ${iso('now()')})
+  from moved where told and not offline
+  union all
+  select client_id, 'agent:' || agent_id, '${signalNames.goneOffline}', jsonb_build_object('instanceId',
+    case when named then instance_id end, 'revision', revision, 'receivedAt', ${iso('now()')})
+  from moved where told and offline
+  union all
+  select client_id, 'agent:' || agent_id, '${signalNames.goneOffline}', jsonb_build_object('instanceId', null,
+    'revision', 0, 'receivedAt', ${iso('now()')})
+  from known where not deleted and role <> 'superseded' and ${FROM_ANYONE}
+)
+select place, role, incarnation, current_incarnation as "currentIncarnation", interval_seconds as "intervalSeconds",
+  config_revision as "configRevision", told, false as deleted,
+  case when role = 'primary' and idle_since is not null
+    then extract(epoch from hibernation_due_at - now())::float8 end as "dueInSeconds",
+  hibernation_reason as "reason"
+from moved
+union all
+select place, role, incarnation, current_incarnation, interval_seconds, config_revision,
+  not deleted and role <> 'superseded', deleted, null, null
+from known where deleted or ${FROM_ANYONE}`;
+
+function iso(expression: string): string {
+  return `to_char(${expression} at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 }
 
-function sampleOf(beat: Beat, leaseId: string): Sample {
-  const online = beat.status === 'online';
-  return { ...UNKNOWN_SAMPLE, leaseId, online, healthy: beat.health === 'healthy' };
+interface StoredRow extends Omit<Standing, 'warning'> {
+  place: number;
+  told: boolean;
+  deleted: boolean;
+  dueInSeconds: number | null;
+  reason: string | null;
 }
 
-function payloadOf(
-  beat: Beat,
-  signal: 'heartbeat' | 'goneOffline',
-  revision: string,
-  receivedAt: Date,
-): Record<string, unknown> {
-  const common = { revision: Number(revision), receivedAt: receivedAt.toISOString() };
-  if (signal === 'goneOffline') {
-    const goodbye: GoneOffline = { instanceId: beat.named ? beat.instanceId : null, ...common };
-    return { ...goodbye };
+/** Those whose lease isn't there are among the `none`. */
+async function storeKnown(db: Db, beats: readonly Beat[], everyBeat: boolean): Promise<StoredBeats> {
+  const { rows } = await poolOf(db).query<StoredRow>({
+    name: 'store_beats',
+    text: STORE,
+    values: [
+      beats.map((beat) => beat.clientId),
+      beats.map((beat) => beat.agentId),
+      beats.map((beat) => beat.instanceId),
+      beats.map((beat) => beat.named),
+      beats.map((beat) => beat.status === 'offline'),
+      beats.map((beat) => beat.health),
+      beats.map((beat) => beat.mode),
+      beats.map((beat) => beat.zone),
+      known(beats, 'gpuUtilizationPercent'),
+      known(beats, 'vramUsedGb'),
+      known(beats, 'cpuUtilizationPercent'),
+      known(beats, 'ramUsedGb'),
+      known(beats, 'diskUsedGb'),
+      known(beats, 'costAccumulated'),
+      known(beats, 'uptimeSeconds'),
+      beats.map((_, place) => place),
+      everyBeat,
+    ],
+  });
+  const standings = beats.map((): StoredBeat => 'none');
+  const workflowIds = new Set<string>();
+  for (const { place, told, deleted, dueInSeconds, reason, ...standing } of rows) {
+    const warning =
+      dueInSeconds === null ? null : { secondsLeft: Math.max(0, dueInSeconds), reason: reason ?? '' };
+    standings[place] = deleted ? 'deleted' : { ...standing, warning };
+    if (told) workflowIds.add(`agent:${(beats[place] as Beat).agentId}`);
   }
-  const { instanceId, health, mode, zone } = beat;
-  const news: HeartbeatNews = { instanceId, health, mode, zone, ...common };
-  return { ...news };
+  return { standings, workflowIds: [...workflowIds] };
+}
+
+/** Arrays of nothing but unknowns are sent empty: `unnest` fills them up. */
+function known(beats: readonly Beat[], reading: keyof Readings): (number | null)[] {
+  const values = beats.map((beat) => beat.readings[reading]);
+  return values.some((value) => value !== null) ? values : [];
 }
 
 /** Neither part holds a space. */

@@ -2,10 +2,10 @@
  * Credentials: 256 random bits behind a prefix that says the kind, stored as SHA-256 only. A token is found by its hash,
  * so how long a comparison takes says nothing about any stored one.
  */
-import { createHash, randomBytes } from 'node:crypto';
-import { sql } from 'kysely';
+import { hash, randomBytes } from 'node:crypto';
+import { type Selectable, sql } from 'kysely';
 import { type Db, inScope } from './connect';
-import type { TokenKind } from './schema';
+import type { TokenKind, TokensTable } from './schema';
 
 /** For people who find one in a log or a file: what it is, and that it is ours. */
 const PREFIXES: Record<TokenKind, string> = { admin: 'ska_', client: 'skc_', user: 'sku_', agent: 'ski_' };
@@ -34,7 +34,7 @@ export async function issueToken(
   const { id } = await transaction
     .insertInto('tokens')
     .values({
-      token_hash: hashToken(token),
+      token_hash: Buffer.from(tokenHash(token), 'hex'),
       kind: holder.kind,
       client_id: holder.kind === 'admin' ? null : holder.clientId,
       can_act: holder.kind === 'user' ? holder.canAct : true,
@@ -50,16 +50,32 @@ export async function issueToken(
 
 /** Null for one that is unknown or revoked. */
 export async function findTokenHolder(db: Db, token: string): Promise<TokenHolder | null> {
-  const tokenHash = hashToken(token);
-  const row = await inScope(db, { tokenHash }, (transaction) =>
+  const stored = tokenHash(token);
+  return (await findTokenHolders(db, [stored])).get(stored) ?? null;
+}
+
+/**
+ * The holders by their tokens' hashes; those that are unknown or revoked are left out.
+ * @param hashes as `tokenHash` makes them.
+ */
+export async function findTokenHolders(db: Db, hashes: readonly string[]): Promise<Map<string, TokenHolder>> {
+  const rows = await inScope(db, { tokenHashes: hashes }, (transaction) =>
     transaction
       .selectFrom('tokens')
-      .select(['kind', 'client_id', 'can_act', 'agent_id', 'instance_id', 'incarnation'])
-      .where('token_hash', '=', tokenHash)
+      .select(['token_hash', 'kind', 'client_id', 'can_act', 'agent_id', 'instance_id', 'incarnation'])
+      .where(sql<boolean>`token_hash = any (${hashes.map((one) => Buffer.from(one, 'hex'))}::bytea[])`)
       .where('revoked_at', 'is', null)
-      .executeTakeFirst(),
+      .execute(),
   );
-  if (!row) return null;
+  return new Map(rows.map((row) => [row.token_hash.toString('hex'), holderOf(row)]));
+}
+
+type HolderRow = Pick<
+  Selectable<TokensTable>,
+  'kind' | 'client_id' | 'can_act' | 'agent_id' | 'instance_id' | 'incarnation'
+>;
+
+function holderOf(row: HolderRow): TokenHolder {
   if (row.kind === 'admin') return { kind: 'admin' };
   const clientId = present(row.client_id);
   switch (row.kind) {
@@ -101,8 +117,9 @@ export async function revokeToken(transaction: Db, id: string): Promise<boolean>
   return revoked !== undefined;
 }
 
-export function hashToken(token: string): Buffer {
-  return createHash('sha256').update(token).digest();
+/** What is kept of a token: its SHA-256, hexadecimal. */
+export function tokenHash(token: string): string {
+  return hash('sha256', token, 'hex');
 }
 
 /** The table's checks hold these to be there. */

@@ -8,6 +8,7 @@ import { sweepLeases } from '../db/lease-sweep';
 import { announceWaitingEvents } from '../db/notification-relay';
 import { TERMINATION_CAP } from '../db/stop-guards';
 import { drainOutbox } from '../db/outbox';
+import { compactOutbox, removeUndeliverable } from '../db/outbox-compaction';
 import { connectTemporal } from '../temporal/connect';
 import { notifyStarter } from '../temporal/notify-starter';
 import { ensurePriceSchedule } from '../temporal/price-schedule';
@@ -20,6 +21,8 @@ import { periodically } from './periodic';
 import { keepSamplesPeriodically } from './sample-keeping';
 import { readWorkerSettings } from './settings';
 import { createWorkerSet } from './worker-set';
+
+const OUTBOX_TIDY_MS = 15_000;
 
 async function main(): Promise<void> {
   const settings = readWorkerSettings(process.env);
@@ -72,9 +75,13 @@ async function main(): Promise<void> {
     if (result.extended + result.lost > 0) log.info(result, 'leases swept');
   });
   const send = signalSender(client);
-  const relay = periodically('the outbox relay', settings.OUTBOX_RELAY_MS, log, () =>
-    drainOutbox(db, send, { minAgeMs: settings.OUTBOX_RELAY_MS }),
-  );
+  const relay = periodically('the outbox relay', settings.OUTBOX_RELAY_MS, log, async () => {
+    await drainOutbox(db, send, { minAgeMs: settings.OUTBOX_RELAY_MS });
+  });
+  const tidying = periodically('the tidying of the outbox', OUTBOX_TIDY_MS, log, async () => {
+    const removed = { saidNothing: await compactOutbox(db), undeliverable: await removeUndeliverable(db) };
+    if (removed.saidNothing + removed.undeliverable > 0) log.info(removed, 'outbox tidied');
+  });
   const notify = notifyStarter(client, settings.TASK_QUEUE);
   const notifications = periodically('the notification relay', settings.NOTIFY_RELAY_MS, log, () =>
     announceWaitingEvents(db, notify),
@@ -100,7 +107,7 @@ async function main(): Promise<void> {
     await running;
   } finally {
     for (const cloud of clouds.values()) cloud.destroy();
-    await Promise.all([sweep.stop(), relay.stop(), samples.stop(), notifications.stop()]);
+    await Promise.all([sweep.stop(), relay.stop(), tidying.stop(), samples.stop(), notifications.stop()]);
     await db.destroy();
     await nativeConnection.close();
     await close();

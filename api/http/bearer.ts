@@ -2,24 +2,36 @@
 import type { IncomingMessage } from 'node:http';
 import { type Db, inScope } from '../../db/connect';
 import { findLaunch, type LaunchRecord } from '../../db/identities';
-import { findTokenHolder, type TokenHolder } from '../../db/tokens';
+import { findTokenHolder, findTokenHolders, type TokenHolder } from '../../db/tokens';
+import { GroupCommit } from '../intake/group-commit';
 import { Problem } from './problem';
+import { TokenCache } from './token-cache';
 
 export type Caller = TokenHolder | { kind: 'launch'; clientId: string; launch: LaunchRecord };
 
-/** How long a token that was just found good is taken without asking again; a revocation may take this long to show. */
-const CACHE_MS = 3_000;
-const CACHE_ENTRIES = 100_000;
+/** Those asked of the database together, and those that may wait for it: after a restart every agent's token does. */
+const LOOK_UPS = { maxBatch: 500, maxWaiting: 50_000, maxOfKey: 1, atOnce: 2 };
 
 /** Tokens of ours and launch ids; nothing else is worth a question to the database. */
 const CREDENTIAL = /^[\w-]{8,128}$/;
 
 export class Authenticator {
   readonly #db: Db;
-  readonly #cache = new Map<string, { holder: TokenHolder; untilMs: number }>();
+  /** For the heartbeat intake; it is told of revocations from outside. */
+  readonly cache: TokenCache;
 
   constructor(db: Db) {
     this.#db = db;
+    const lookUps = new GroupCommit<string, TokenHolder | null>({
+      ...LOOK_UPS,
+      keyOf: (hash) => hash,
+      laneOf: () => '',
+      store: async (hashes) => {
+        const holders = await findTokenHolders(db, hashes);
+        return hashes.map((hash) => holders.get(hash) ?? null);
+      },
+    });
+    this.cache = new TokenCache({ find: (hash) => lookUps.submit(hash) });
   }
 
   /** @throws Problem 401. */
@@ -35,19 +47,15 @@ export class Authenticator {
   }
 
   /** The same for the heartbeat intake, where the same tokens come again and again. Launch ids aren't taken. */
-  async cachedHolder(request: IncomingMessage): Promise<TokenHolder> {
-    const credential = readBearer(request);
-    const nowMs = Date.now();
-    const cached = this.#cache.get(credential);
-    if (cached && cached.untilMs > nowMs) return cached.holder;
-    const holder = await findTokenHolder(this.#db, credential);
-    this.#cache.delete(credential);
-    if (!holder) throw unauthorized('The token is unknown or was revoked.', 'error="invalid_token"');
-    // Entries are in the order of their ends, so the first is the oldest.
-    if (this.#cache.size >= CACHE_ENTRIES) this.#cache.delete(this.#cache.keys().next().value ?? '');
-    this.#cache.set(credential, { holder, untilMs: nowMs + CACHE_MS });
-    return holder;
+  cachedHolder(request: IncomingMessage): TokenHolder | Promise<TokenHolder> {
+    const holder = this.cache.holder(readBearer(request));
+    return holder instanceof Promise ? holder.then(requireHolder) : requireHolder(holder);
   }
+}
+
+function requireHolder(holder: TokenHolder | null): TokenHolder {
+  if (holder) return holder;
+  throw unauthorized('The token is unknown or was revoked.', 'error="invalid_token"');
 }
 
 function readBearer(request: IncomingMessage): string {

@@ -15,17 +15,20 @@ const CONNECTION_FAILURES = new Set([
   'EHOSTUNREACH',
 ]);
 /**
- * SQLSTATE classes and codes: connection exception, resources, operator intervention, system error, unknown database or
- * login, a database that takes no connections, and one that only reads, as in the middle of a fail-over.
+ * SQLSTATE classes and codes: connection exception, resources, operator intervention, a statement that took too long,
+ * system error, unknown database or login, a database that takes no connections, and one that only reads, as in the
+ * middle of a fail-over.
  */
-const UNAVAILABLE_STATES = /^(?:08|53|57P|58|3D000|28|55000|25006)/;
+const UNAVAILABLE_STATES = /^(?:08|53|57P|57014|58|3D000|28|55000|25006)/;
 
 export function isDatabaseUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = (error as { code?: unknown }).code;
   if (typeof code === 'string') return CONNECTION_FAILURES.has(code) || UNAVAILABLE_STATES.test(code);
   if (error instanceof AggregateError) return error.errors.some(isDatabaseUnavailable);
-  return /Connection terminated|timeout exceeded when trying to connect/.test(error.message);
+  return /Connection terminated|timeout exceeded when trying to connect|Query read timeout/.test(
+    error.message,
+  );
 }
 
 /** Never shows what went wrong inside; that is in the log. */

@@ -1,83 +1,105 @@
-/** `POST /api/agents/<id>/heartbeat`, answered without Express: most of what ever arrives here is a heartbeat. */
+/**
+ * `POST /api/agents/<id>/heartbeat` and `POST /api/agent/status`, answered without Express: most of what ever arrives
+ * here is a heartbeat. Both are one path from here on.
+ */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
-import { type HeartbeatReply, heartbeatRequestSchema } from '../../contracts/http';
-import { type Db, inScope } from '../../db/connect';
+import { inScope } from '../../db/connect';
 import type { Beat } from '../../db/heartbeat-news';
-import { ownerOfAgent } from '../../db/identities';
-import { keyOf, primaryInstance, type Standing, storeBeats } from '../../db/leases';
+import { isDeleted } from '../../db/identities';
+import { keyOf, primaryInstance, type StoredBeat, storeBeats } from '../../db/leases';
 import type { TokenHolder } from '../../db/tokens';
 import { forbidden, requireOwnInstance } from '../http/access';
 import type { Authenticator } from '../http/bearer';
 import { problemOf } from '../http/failures';
-import { readJson, validate } from '../http/json-body';
+import { readJson } from '../http/json-body';
 import { Problem, writeProblem } from '../http/problem';
+import type { RegistrationParts } from '../registration';
 import { GroupCommit, Overloaded } from './group-commit';
+import { type BeatBody, readBeatBody } from './heartbeat-body';
+import { heartbeatReply, statusReply } from './heartbeat-reply';
+import { agentDeleted, overloaded, registerAgain } from './refusals';
 import type { SignalDelivery } from './signal-delivery';
+import { StatusAgents } from './status-agents';
 
-const PATH = /^\/api\/agents\/([\w-]{1,64})\/heartbeat\/?(?:\?.*)?$/;
+const PATH = /^\/api\/(?:agents\/([\w-]{1,64})\/heartbeat|agent\/status)\/?(?:\?.*)?$/;
 
-/** A candidate's health decides a switch, so it is asked for sooner. */
-const CANDIDATE_INTERVAL_SECONDS = 5;
-const MAX_BATCH = 500;
-const MAX_WAITING = 10_000;
+const QUEUE = {
+  maxBatch: 500,
+  /** What is stored in about a second. */
+  maxWaiting: 10_000,
+  /** An instance sends one at a time; more are retries. */
+  maxOfKey: 16,
+  atOnce: 2,
+};
+const LATER_SECONDS = { least: 2, most: 6 };
 /** SQLSTATEs of a transaction that another one stood in the way of. */
 const TRY_AGAIN = new Set(['40001', '40P01']);
 
-export interface IntakeParts {
-  /** Under the role spotkeeper_ingest. */
-  ingestDb: Db;
-  /** Under the role spotkeeper_api. */
-  apiDb: Db;
+/** What a heartbeat's address says. */
+export type BeatAddress = { dialect: 'heartbeat'; agentId: string } | { dialect: 'status' };
+
+export interface IntakeParts extends RegistrationParts {
   authenticator: Authenticator;
   delivery: SignalDelivery;
   everyBeat: boolean;
   log: Logger;
 }
 
+type Sender = TokenHolder & { kind: 'agent' | 'client' };
+
 export class HeartbeatIntake {
+  /** Dumont's instances, for whatever else names them. */
+  readonly statusAgents: StatusAgents;
   readonly #parts: IntakeParts;
-  readonly #commits: GroupCommit<Beat, Standing | null>;
+  readonly #commits: GroupCommit<Beat, StoredBeat>;
+  #storedMs = 0;
+  #failedMs = 0;
 
   constructor(parts: IntakeParts) {
     this.#parts = parts;
-    this.#commits = new GroupCommit<Beat, Standing | null>({
+    this.statusAgents = new StatusAgents(parts);
+    this.#commits = new GroupCommit<Beat, StoredBeat>({
+      ...QUEUE,
       store: (beats) => this.#store(beats),
       keyOf,
-      maxBatch: MAX_BATCH,
-      maxWaiting: MAX_WAITING,
+      laneOf: (beat) => beat.clientId,
     });
   }
 
-  /** The agent that a heartbeat names; null for any other request. */
-  agentOf(request: IncomingMessage): string | null {
-    if (request.method !== 'POST') return null;
-    return PATH.exec(request.url ?? '')?.[1] ?? null;
+  /** Null for any other request. */
+  addressOf({ method, url }: IncomingMessage): BeatAddress | null {
+    if (method !== 'POST') return null;
+    const match = PATH.exec(url ?? '');
+    if (match === null) return null;
+    return match[1] === undefined ? { dialect: 'status' } : { dialect: 'heartbeat', agentId: match[1] };
   }
 
-  async answer(agentId: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async answer(address: BeatAddress, request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
-      const holder = await this.#parts.authenticator.cachedHolder(request);
-      const beat = await this.#read(agentId, holder, request);
-      const standing = await this.#commits.submit(beat);
-      if (standing === null) throw await this.#noStanding(beat);
-      const body = JSON.stringify(replyTo(standing));
+      const sender = requireSender(await this.#parts.authenticator.cachedHolder(request));
+      // Before its body is read: what can't be stored should cost as little as can be.
+      const refusal = this.#commits.refusal(sender.clientId);
+      if (refusal) throw refusal;
+      const body = readBeatBody(address.dialect, await readJson(request));
+      const reply =
+        address.dialect === 'status'
+          ? statusReply(await this.#status(sender, body))
+          : heartbeatReply(await this.#heartbeat(address.agentId, sender, body));
+      const text = JSON.stringify(reply);
       response.writeHead(200, {
         'Content-Type': 'application/json',
-        'Content-Length': Buffer.byteLength(body),
+        'Content-Length': Buffer.byteLength(text),
       });
-      response.end(body);
+      response.end(text);
     } catch (error) {
-      const problem =
-        error instanceof Overloaded
-          ? Problem.unavailable(
-              'overloaded',
-              'More heartbeats wait than can be stored; send it again later.',
-              2,
-            )
-          : problemOf(error, this.#parts.log);
-      writeProblem(response, problem);
+      writeProblem(response, this.#problemOf(error));
     }
+  }
+
+  /** Whether heartbeats that come are stored, as far as is known: not while they fail or are refused for being many. */
+  isTaking(withinMs: number): boolean {
+    return this.#failedMs < Date.now() - withinMs || this.#storedMs > this.#failedMs;
   }
 
   /** Resolves when everything taken in is stored. */
@@ -85,78 +107,77 @@ export class HeartbeatIntake {
     return this.#commits.idle();
   }
 
-  async #read(agentId: string, holder: TokenHolder, request: IncomingMessage): Promise<Beat> {
-    if (holder.kind !== 'agent' && holder.kind !== 'client') {
-      throw forbidden(
-        `Heartbeats take an agent's or a client's token; this one is of the kind ${holder.kind}.`,
-      );
-    }
-    if (holder.kind === 'agent' && holder.agentId !== agentId) {
+  async #heartbeat(agentId: string, sender: Sender, body: BeatBody) {
+    if (sender.kind === 'agent' && sender.agentId !== agentId) {
       throw forbidden('The token belongs to another agent.', 'wrong_agent');
     }
-    const body = validate(heartbeatRequestSchema, await readJson(request));
-    const named = body.instance_id ?? (holder.kind === 'agent' ? holder.instanceId : null);
-    if (named !== null) requireOwnInstance(holder, named);
-    const { clientId } = holder;
+    const { clientId } = sender;
+    const named = body.instanceId ?? (sender.kind === 'agent' ? sender.instanceId : null);
+    if (named !== null) requireOwnInstance(sender, named);
     const instanceId = named ?? (await primaryInstance(this.#parts.ingestDb, clientId, agentId));
-    if (instanceId === null) throw await this.#noStanding({ clientId, agentId });
-    return {
-      clientId,
-      agentId,
-      instanceId,
-      named: named !== null,
-      status: body.status,
-      health: body.health,
-      mode: body.mode ?? null,
-      zone: body.az,
-      instanceType: body.instance_type,
-    };
+    if (instanceId === null) throw await this.#noStanding(clientId, agentId);
+    return this.#stored({ ...body, clientId, agentId, instanceId, named: named !== null });
   }
 
-  async #store(beats: Beat[]): Promise<(Standing | null)[]> {
+  async #status(sender: Sender, body: BeatBody) {
+    const { clientId } = sender;
+    const instanceId = body.instanceId as string; // The dialect's schema demands it.
+    requireOwnInstance(sender, instanceId);
+    const beat = { ...body, clientId, instanceId, named: true };
+    if (sender.kind === 'agent') return this.#stored({ ...beat, agentId: sender.agentId });
+    const agentId = await this.statusAgents.agentOf(clientId, instanceId);
+    const stored = await this.#commits.submit({ ...beat, agentId });
+    if (stored !== 'deleted' && stored !== 'none' && stored.role !== 'superseded') return stored;
+    // Since it was looked up, the machine may have become another agent's.
+    this.statusAgents.forget(clientId, instanceId);
+    const now = await this.statusAgents.agentOf(clientId, instanceId);
+    if (now === agentId && stored !== 'none' && stored !== 'deleted') return stored;
+    if (now === agentId) throw await this.#noStanding(clientId, agentId);
+    return this.#stored({ ...beat, agentId: now });
+  }
+
+  async #stored(beat: Beat) {
+    const stored = await this.#commits.submit(beat);
+    if (stored === 'deleted') throw agentDeleted(beat.agentId);
+    if (stored === 'none') throw await this.#noStanding(beat.clientId, beat.agentId);
+    return stored;
+  }
+
+  async #store(beats: Beat[]): Promise<StoredBeat[]> {
     const { ingestDb, everyBeat, delivery } = this.#parts;
     const store = () => storeBeats(ingestDb, beats, everyBeat);
-    const { standings, workflowIds } = await store().catch((error: unknown) => {
-      if (TRY_AGAIN.has(String((error as { code?: unknown }).code))) return store();
+    try {
+      const { standings, workflowIds } = await store().catch((error: unknown) => {
+        if (TRY_AGAIN.has(String((error as { code?: unknown }).code))) return store();
+        throw error;
+      });
+      this.#storedMs = Date.now();
+      delivery.poke(workflowIds);
+      return standings;
+    } catch (error) {
+      this.#failedMs = Date.now();
       throw error;
-    });
-    delivery.poke(workflowIds);
-    return standings;
+    }
+  }
+
+  #problemOf(error: unknown): Problem {
+    if (!(error instanceof Overloaded)) return problemOf(error, this.#parts.log);
+    if (error.by === 'all') this.#failedMs = Date.now();
+    const { least, most } = LATER_SECONDS;
+    return overloaded(error, least + Math.floor(Math.random() * (most - least + 1)));
   }
 
   /** An agent that we know must register from this machine; of one that we don't, or another client's, we say nothing. */
-  async #noStanding({ clientId, agentId }: Pick<Beat, 'clientId' | 'agentId'>): Promise<Problem> {
-    const owner = await inScope(this.#parts.apiDb, { clientId }, (transaction) =>
-      ownerOfAgent(transaction, agentId),
+  async #noStanding(clientId: string, agentId: string): Promise<Problem> {
+    const deleted = await inScope(this.#parts.apiDb, { clientId }, (transaction) =>
+      isDeleted(transaction, agentId),
     );
-    if (owner === null) return Problem.notFound('The agent');
-    return new Problem(
-      409,
-      'register_again',
-      `No instance that this heartbeat could be from is registered for agent ${agentId}; register again.`,
-    );
+    if (deleted === null) return Problem.notFound('The agent');
+    return deleted ? agentDeleted(agentId) : registerAgain(agentId);
   }
 }
 
-function replyTo(standing: Standing): HeartbeatReply {
-  const { role, incarnation, currentIncarnation, intervalSeconds, configRevision } = standing;
-  const candidateInterval = Math.min(intervalSeconds, CANDIDATE_INTERVAL_SECONDS);
-  return {
-    success: true,
-    message: 'Heartbeat received',
-    next_heartbeat_in_seconds: role === 'candidate' ? candidateInterval : intervalSeconds,
-    incarnation,
-    role,
-    config_revision: configRevision,
-    actions:
-      role === 'superseded'
-        ? [
-            {
-              type: 'stand_down',
-              message: `This instance is no longer the agent: its incarnation is now ${currentIncarnation}. Stop acting for it.`,
-              incarnation: currentIncarnation,
-            },
-          ]
-        : [],
-  };
+function requireSender(holder: TokenHolder): Sender {
+  if (holder.kind === 'agent' || holder.kind === 'client') return holder;
+  throw forbidden(`Heartbeats take an agent's or a client's token; this one is of the kind ${holder.kind}.`);
 }

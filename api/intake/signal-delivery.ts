@@ -7,8 +7,12 @@ import { drainOutbox } from '../../db/outbox';
 
 /** Each holds a connection for as long as Temporal takes to answer. */
 const SIDE_BY_SIDE = 4;
+/** Delivered together. */
+const WORKFLOWS = 50;
 /** What is committed arrives; its sender isn't kept waiting for that. */
 const LONGEST_WAIT_MS = 2_000;
+/** While Temporal is away it isn't asked for every heartbeat. */
+const PAUSE_MS = 2_000;
 
 export class SignalDelivery {
   readonly #db: Db;
@@ -16,6 +20,8 @@ export class SignalDelivery {
   readonly #log: Logger;
   readonly #waiting = new Set<string>();
   readonly #underWay = new Map<string, Promise<void>>();
+  #rounds = 0;
+  #pausedUntilMs = 0;
   #stopped = false;
 
   constructor(db: Db, send: SendSignal, log: Logger) {
@@ -26,6 +32,7 @@ export class SignalDelivery {
 
   /** Soon delivers what the outbox holds for these workflows. */
   poke(workflowIds: Iterable<string>): void {
+    if (this.#stopped || Date.now() < this.#pausedUntilMs) return;
     for (const workflowId of workflowIds) this.#waiting.add(workflowId);
     this.#start();
   }
@@ -46,30 +53,47 @@ export class SignalDelivery {
   /** Ends what is under way and begins nothing more: what waits is the relay's. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#waiting.clear();
     await Promise.all(this.#underWay.values());
   }
 
   /** A workflow being delivered to waits its turn: it may have looked before the newest signal was there. */
   #start(): void {
-    if (this.#stopped) return;
-    for (const workflowId of this.#waiting) {
-      if (this.#underWay.size >= SIDE_BY_SIDE) return;
-      if (this.#underWay.has(workflowId)) continue;
-      this.#waiting.delete(workflowId);
-      this.#underWay.set(workflowId, this.#deliver(workflowId));
+    while (this.#rounds < SIDE_BY_SIDE) {
+      const workflowIds: string[] = [];
+      for (const workflowId of this.#waiting) {
+        if (this.#underWay.has(workflowId)) continue;
+        workflowIds.push(workflowId);
+        if (workflowIds.length >= WORKFLOWS) break;
+      }
+      if (workflowIds.length === 0) return;
+      const delivering = this.#deliver(workflowIds);
+      for (const workflowId of workflowIds) {
+        this.#waiting.delete(workflowId);
+        this.#underWay.set(workflowId, delivering);
+      }
     }
   }
 
-  async #deliver(workflowId: string): Promise<void> {
+  async #deliver(workflowIds: string[]): Promise<void> {
+    this.#rounds += 1;
     try {
-      const { failed } = await drainOutbox(this.#db, this.#send, { workflowId });
-      if (failed > 0)
-        this.#log.warn({ workflowId }, 'a signal waits in the outbox: Temporal did not take it');
+      const { delivered, failed } = await drainOutbox(this.#db, this.#send, { workflowIds });
+      if (failed > 0) this.#log.warn({ failed, workflowIds }, 'signals wait in the outbox');
+      if (failed > 0 && delivered === 0) this.#pause();
     } catch (error) {
-      this.#log.warn({ workflowId, err: error }, 'signals wait in the outbox: the database did not answer');
+      this.#log.warn({ err: error }, 'signals wait in the outbox: the database did not answer');
+      this.#pause();
     } finally {
-      this.#underWay.delete(workflowId);
+      this.#rounds -= 1;
+      for (const workflowId of workflowIds) this.#underWay.delete(workflowId);
       this.#start();
     }
+  }
+
+  /** What waits here waits in the outbox as well. */
+  #pause(): void {
+    this.#pausedUntilMs = Date.now() + PAUSE_MS;
+    this.#waiting.clear();
   }
 }

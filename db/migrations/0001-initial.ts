@@ -187,6 +187,7 @@ create table instance_standing (
   revision bigint not null,
   primary key (agent_id, instance_id)
 );
+create index instance_standing_of_instance on instance_standing (client_id, instance_id);
 
 create table leases (
   -- A short key for the samples.
@@ -207,6 +208,10 @@ create table leases (
   idle_reported boolean not null default false,
   heartbeats bigint not null,
   missed_heartbeats bigint not null default 0,
+  -- Those of them that were due right before the latest beat.
+  missed_before smallint not null default 0,
+  -- The revision of the latest beat that the workflow was told of.
+  told_revision bigint not null default 0,
   first_heartbeat_at timestamptz not null,
   last_heartbeat_at timestamptz not null,
   lease_until timestamptz not null,
@@ -221,10 +226,13 @@ create table outbox (
   payload jsonb not null,
   created_at timestamptz not null default now(),
   attempts integer not null default 0,
+  -- After a failure of its own: not to be tried before.
+  retry_at timestamptz,
   last_error text,
   undeliverable boolean not null default false
 );
 create index outbox_waiting on outbox (workflow_id, id) where not undeliverable;
+create index outbox_undeliverable on outbox (created_at) where undeliverable;
 
 -- While a row is there, nothing of its scope is stopped or ended: 'system', or 'client:<id>'.
 create table stop_switches (
@@ -248,6 +256,17 @@ begin
 end $$;
 create trigger announce_system_event after insert on system_events
   for each row execute function announce_system_event();
+
+-- Whoever remembers a token as good hears at once that it isn't any more.
+create function announce_token_revocation() returns trigger language plpgsql as $$
+begin
+  perform pg_notify('token_revocations', encode(old.token_hash, 'hex'));
+  return null;
+end $$;
+create trigger announce_token_revocation after update of revoked_at on tokens
+  for each row when (new.revoked_at is not null) execute function announce_token_revocation();
+create trigger announce_token_removal after delete on tokens
+  for each row execute function announce_token_revocation();
 `;
 
 /** Roles belong to the whole database server, so another database's migration may have made them already. */
@@ -274,6 +293,10 @@ end $$;
 grant select on instance_standing to spotkeeper_ingest;
 grant select, insert, update on leases to spotkeeper_ingest;
 grant select, insert, update, delete on outbox to spotkeeper_ingest;
+-- Whether the agent of a superseded instance was deleted.
+grant select (id, deleted_at) on agents to spotkeeper_ingest;
+-- The sign that heartbeats can be stored.
+grant select, insert, update on sweep_runs to spotkeeper_ingest;
 
 grant select on clients, tokens, agent_identities, agents, instances, replica_instances, launch_intents,
   system_events, instance_standing, leases to spotkeeper_api;
@@ -297,8 +320,10 @@ create function request_client() returns text language sql stable as
   $$ select current_setting('spotkeeper.client_id', true) $$;
 create function request_is_admin() returns boolean language sql stable as
   $$ select coalesce(current_setting('spotkeeper.scope', true), '') = 'admin' $$;
-create function request_token_hash() returns bytea language sql stable as
-  $$ select decode(nullif(current_setting('spotkeeper.token_hash', true), ''), 'hex') $$;
+-- Hexadecimal, with commas between.
+create function request_token_hashes() returns bytea[] language sql stable as
+  $$ select array(select decode(hash, 'hex')
+    from unnest(string_to_array(nullif(current_setting('spotkeeper.token_hashes', true), ''), ',')) as hash) $$;
 
 do $$
 declare
@@ -331,11 +356,13 @@ create policy set_own on stop_switches for insert to spotkeeper_api
 create policy lift_own on stop_switches for delete to spotkeeper_api
   using (client_id = request_client() or request_is_admin());
 
+create policy deleted_for_ingest on agents for select to spotkeeper_ingest using (true);
 create policy own_client on clients to spotkeeper_api
   using (id = request_client() or request_is_admin()) with check (request_is_admin());
 -- A token may be looked up by whoever holds it: its hash is named before its client is known.
 create policy own_client on tokens to spotkeeper_api
-  using (client_id = request_client() or token_hash = request_token_hash() or request_is_admin())
+  using (client_id = request_client() or token_hash = any ((select request_token_hashes())::bytea[])
+    or request_is_admin())
   with check (client_id = request_client() or request_is_admin());
 -- So may a launch, whose id is the credential of the instance that it made.
 create policy by_launch_id on launch_intents for select to spotkeeper_api

@@ -122,7 +122,7 @@ describe('what is asked', () => {
     for (const [method, route, allow] of [
       ['GET', register, 'POST'],
       ['PUT', heartbeat, 'POST'],
-      ['DELETE', `/api/agents/${AGENT}`, 'GET, HEAD'],
+      ['PATCH', `/api/agents/${AGENT}`, 'DELETE, GET, HEAD'],
       ['PATCH', '/api/clients', 'GET, POST, HEAD'],
     ] as const) {
       const reply = await running.call(method, route, alpha.admin);

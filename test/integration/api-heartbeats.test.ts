@@ -110,6 +110,8 @@ test('only news waits for the workflow, with the revision of its lease', async (
     health: 'healthy',
     mode: 'spot',
     zone: 'us-east-1a',
+    gpuUtilizationPercent: null,
+    idleSince: null,
     receivedAt: expect.stringMatching(/Z$/),
   });
   expect(await samples(agentId)).toHaveLength(7);

@@ -101,7 +101,7 @@ test('two deliverers keep the order of each workflow, also over failures', async
       await Promise.all([
         drainOutbox(db, send),
         drainOutbox(db, send),
-        ...workflows.map((workflowId) => drainOutbox(db, send, { workflowId })),
+        ...workflows.map((workflowId) => drainOutbox(db, send, { workflowIds: [workflowId] })),
       ]);
     }
     const inOrder = Array.from({ length: 10 }, (_, number) => number);

@@ -130,7 +130,7 @@ test('a token is found by its hash alone, a launch and an instance by their ids'
   const hashes = await running.sql.query<{ hash: string }>(
     `select encode(token_hash, 'hex') as hash from tokens where client_id = 'beta' and kind = 'client'`,
   );
-  const seen = await as('spotkeeper_api', { token_hash: hashes.rows[0]!.hash }, async (client) => ({
+  const seen = await as('spotkeeper_api', { token_hashes: `${hashes.rows[0]!.hash},00` }, async (client) => ({
     tokens: (await client.query('select client_id, kind from tokens')).rows as unknown[],
     agents: await owners(client, 'agents'),
     clients: (await client.query('select id from clients')).rows as unknown[],

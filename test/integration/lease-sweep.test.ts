@@ -1,7 +1,7 @@
 /** Leases that ran out become news once; after a pause of our own they are extended instead. */
 import { Client } from 'pg';
 import { connectDatabase, type Db } from '../../db/connect';
-import { sweepLeases } from '../../db/lease-sweep';
+import { signIntake, sweepLeases } from '../../db/lease-sweep';
 import { createTestDatabase, type TestDatabase } from '../harness/database';
 import { seedClient } from '../harness/seed';
 
@@ -21,7 +21,10 @@ afterAll(async () => {
   await db?.destroy();
   await database?.drop();
 });
-beforeEach(() => sql.query('truncate leases, instance_standing, outbox, sweep_runs'));
+beforeEach(async () => {
+  await sql.query('truncate leases, instance_standing, outbox, sweep_runs, system_events cascade');
+  await signIntake(db);
+});
 
 async function lease(agentId: string, secondsLeft: number, role = 'primary', state = 'live'): Promise<void> {
   await sql.query(

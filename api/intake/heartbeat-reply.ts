@@ -1,0 +1,52 @@
+/** What the sender of a stored heartbeat is told. */
+import type { HeartbeatAction, HeartbeatReply, StatusReply } from '../../contracts/http';
+import type { Standing } from '../../db/heartbeat-news';
+
+/** A candidate's health decides a switch, so it is asked for sooner. */
+const CANDIDATE_INTERVAL_SECONDS = 5;
+
+/** Dumont's shape. */
+export function statusReply(standing: Standing): StatusReply {
+  const { role, intervalSeconds, warning } = standing;
+  const candidateInterval = Math.min(intervalSeconds, CANDIDATE_INTERVAL_SECONDS);
+  return {
+    success: true,
+    message: warning ? 'Low utilization detected' : 'Heartbeat received',
+    next_heartbeat_in_seconds: role === 'candidate' ? candidateInterval : intervalSeconds,
+    actions: actionsOf(standing),
+  };
+}
+
+export function heartbeatReply(standing: Standing): HeartbeatReply {
+  const { incarnation, role, configRevision } = standing;
+  return { ...statusReply(standing), incarnation, role, config_revision: configRevision };
+}
+
+function actionsOf({ role, currentIncarnation, warning }: Standing): HeartbeatAction[] {
+  if (role === 'superseded') {
+    return [
+      {
+        type: 'stand_down',
+        message: `This instance is no longer the agent: its incarnation is now ${currentIncarnation}. Stop acting for it.`,
+        incarnation: currentIncarnation,
+      },
+    ];
+  }
+  if (warning === null) return [];
+  const seconds = Math.ceil(warning.secondsLeft);
+  return [
+    {
+      type: 'hibernate_warning',
+      message: `${capital(warning.reason || 'the machine is idle')}. Hibernating in ${durationOf(seconds)}.`,
+      countdown_seconds: seconds,
+    },
+  ];
+}
+
+function durationOf(seconds: number): string {
+  return seconds < 120 ? `${seconds} s` : `${Math.round(seconds / 60)} min`;
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
