@@ -3,7 +3,8 @@ import { Kysely, PostgresDialect, sql } from 'kysely';
 import { Pool } from 'pg';
 import type { Database } from './schema';
 
-export type DatabaseRole = 'spotkeeper_ingest' | 'spotkeeper_api' | 'spotkeeper_worker';
+export type DatabaseRole =
+  'spotkeeper_ingest' | 'spotkeeper_api' | 'spotkeeper_worker' | 'spotkeeper_metrics';
 
 export type Db = Kysely<Database>;
 

@@ -1,5 +1,6 @@
 /** The first schema. Who writes which table is said in `../schema.ts`; the grants below enforce it. */
 import { type Kysely, sql } from 'kysely';
+import { METRICS_ACCESS } from './metrics-access';
 import { NOTIFICATION_TABLES } from './notification-tables';
 import { PRICE_TABLES } from './price-tables';
 import { SAMPLE_ACCESS, SAMPLE_TABLES } from './sample-tables';
@@ -384,6 +385,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     SAMPLE_ACCESS,
     PRICE_TABLES,
     NOTIFICATION_TABLES,
+    METRICS_ACCESS,
   ];
   for (const part of parts) await sql.raw(part).execute(db);
 }
