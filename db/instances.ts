@@ -7,6 +7,11 @@ import type { Db } from './connect';
 /** The SQL array of statuses in the order of an instance's life. */
 const LIFE = sql.raw(`array[${INSTANCE_STATUSES.map((status) => `'${status}'`).join(', ')}]`);
 
+/** The machine of a deleted agent is another agent's now, which registered from it: its life begins anew. */
+const TAKEN_OVER = sql`(excluded.instance_status = 'primary' and excluded.agent_id <> instances.agent_id
+  and instances.instance_status <> 'terminated'
+  and exists (select from agents where agents.id = instances.agent_id and agents.status = 'deleted'))`;
+
 export async function writeInstance(
   db: Db,
   clientId: string,
@@ -38,6 +43,9 @@ export async function writeInstance(
     })
     .onConflict((conflict) =>
       conflict.columns(['client_id', 'id']).doUpdateSet((eb) => ({
+        agent_id: sql`case when ${TAKEN_OVER} then excluded.agent_id else instances.agent_id end`,
+        kept: sql`instances.kept and not ${TAKEN_OVER}`,
+        termination_attempted_at: sql`case when not ${TAKEN_OVER} then instances.termination_attempted_at end`,
         instance_type: eb.ref('excluded.instance_type'),
         az: eb.ref('excluded.az'),
         region: eb.ref('excluded.region'),
@@ -47,13 +55,13 @@ export async function writeInstance(
         private_ip: sql`coalesce(excluded.private_ip, instances.private_ip)`,
         public_ip: sql`coalesce(excluded.public_ip, instances.public_ip)`,
         agent_version: sql`coalesce(excluded.agent_version, instances.agent_version)`,
-        instance_status: sql`case when array_position(${LIFE}, excluded.instance_status)
+        instance_status: sql`case when ${TAKEN_OVER} then 'primary' when array_position(${LIFE}, excluded.instance_status)
           > array_position(${LIFE}, instances.instance_status)
           then excluded.instance_status else instances.instance_status end`,
         incarnation: sql`coalesce(excluded.incarnation, instances.incarnation)`,
         launch_id: sql`coalesce(instances.launch_id, excluded.launch_id)`,
         registered_at: sql`coalesce(instances.registered_at, excluded.registered_at)`,
-        zombie_since: sql`coalesce(instances.zombie_since, excluded.zombie_since)`,
+        zombie_since: sql`case when not ${TAKEN_OVER} then coalesce(instances.zombie_since, excluded.zombie_since) end`,
         updated_at: sql`now()`,
       })),
     )

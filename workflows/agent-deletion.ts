@@ -33,6 +33,7 @@ export function deleteAgent(draft: Draft, request: DeleteRequest): DeleteAccepte
     draft.keep(primary.instanceId, "its agent was deleted, and its machine is its owner's");
     return { retirementWorkflowId: null };
   }
+  draft.zombie(primary, state.incarnation);
   draft.retire(primary, 'deleted', state.policy.terminateWaitSeconds);
   return { retirementWorkflowId: retirementWorkflowId(clientId, primary.instanceId) };
 }
@@ -49,6 +50,7 @@ export function finishForgetting(draft: Draft, { instanceId }: Hibernation, resu
   );
   if (!primary) return;
   draft.supersede(primary.instanceId, state.incarnation);
+  draft.zombie(primary, state.incarnation);
   draft.retire(primary, 'forgotten', 0);
 }
 

@@ -97,6 +97,7 @@ function atRest(draft: Draft, hibernation: Hibernation, result: HibernationResul
     state.primary = null;
     state.noPrimaryReason = `it is hibernated as image ${imageId}`;
     draft.supersede(machine.instanceId, state.incarnation);
+    draft.zombie(machine, state.incarnation);
     draft.retire(machine, 'hibernated', 0);
   }
   draft.record({

@@ -120,14 +120,7 @@ function registerByPerson(draft: Draft, facts: InstanceFacts): RegistrationOutco
   }
   if (old) {
     draft.supersede(old.instanceId, state.incarnation);
-    draft.instances.push({
-      ...bookEntry(draft, old),
-      registeredAt: null,
-      status: 'zombie',
-      incarnation: state.incarnation,
-      launchId: null,
-      zombieSince: draft.now,
-    });
+    draft.zombie(old, state.incarnation);
     // Whoever shut the agent down there may want the machine for something else.
     draft.keep(
       old.instanceId,

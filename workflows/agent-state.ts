@@ -275,6 +275,12 @@ export class Draft {
     this.touch();
   }
 
+  /** A machine that was the agent and waits for its end. */
+  zombie(facts: InstanceFacts, incarnation: number): void {
+    const entry = { facts, incarnation, launchId: null, registeredAt: null, zombieSince: this.now };
+    this.instances.push({ ...entry, status: 'zombie' });
+  }
+
   /** Released: nothing of ours ends it any more. */
   keep(instanceId: string, why: string): void {
     this.keptInstanceIds.push(instanceId);

@@ -140,3 +140,55 @@ it('never takes an instance back in its life', async () => {
     terminated_at: before.terminated_at,
   });
 });
+
+describe('the machine of a deleted agent', () => {
+  const register = (agentId: string, over: Partial<AgentPublication> = {}) => {
+    const instance = facts('shared-1');
+    return publishAgent(
+      db,
+      publication(agentId, {
+        primary: instance,
+        standings: [{ instanceId: 'shared-1', role: 'primary', incarnation: 1 }],
+        instances: [
+          {
+            facts: instance,
+            status: 'primary',
+            incarnation: 1,
+            launchId: null,
+            registeredAt: '2026-03-01T12:00:00Z',
+            zombieSince: null,
+          },
+        ],
+        ...over,
+      }),
+    );
+  };
+  const machine = () =>
+    db.selectFrom('instances').selectAll().where('id', '=', 'shared-1').executeTakeFirstOrThrow();
+
+  it('belongs to the agent that registers from it next, as its primary, and is not ended', async () => {
+    await register('before');
+    await register('before', {
+      revision: 2,
+      status: 'deleted',
+      primary: null,
+      instances: [],
+      keptInstanceIds: ['shared-1'],
+    });
+    expect(await machine()).toMatchObject({ agent_id: 'before', kept: true });
+    await markTerminationAttempt(db, 'c1', 'shared-1');
+    await register('after');
+    expect(await machine()).toMatchObject({
+      agent_id: 'after',
+      kept: false,
+      instance_status: 'primary',
+      termination_attempted_at: null,
+    });
+    expect(await agentOn(db, 'shared-1')).toBe('after');
+  });
+
+  it('stays with an agent that lives, whoever else registers from it', async () => {
+    await register('third');
+    expect(await machine()).toMatchObject({ agent_id: 'after' });
+  });
+});
