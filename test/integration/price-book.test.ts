@@ -3,7 +3,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { Client } from 'pg';
 import { createPriceActivities, type PriceSource } from '../../activities/price-activities';
-import { CloudError } from '../../cloud/cloud-port';
+import { CloudError } from '../../cloud/cloud-error';
 import type { PricesRecorded } from '../../contracts/activities';
 import { ec2TaskQueue, priceScheduleId } from '../../contracts/ids';
 import { connectDatabase, type Db } from '../../db/connect';
@@ -144,14 +144,14 @@ it("goes on when one price can't be had, and fails when none can", async () => {
   await machine('i-1', 'p3.2xlarge');
   const market = new Market();
   market.spot = [{ zone: 'us-east-1a', priceUsdPerHour: '1', at: hoursAgo(1) }];
-  market.failing = new CloudError('not_permitted', 'AccessDenied', 'Pricing refused.');
+  market.failing = new CloudError({ kind: 'not_permitted', code: 'AccessDenied' }, 'Pricing refused.');
   expect(await record(market)).toEqual({
     types: 1,
     prices: 1,
     failures: ['the on-demand price of p3.2xlarge: Pricing refused.'],
   });
   market.spotPriceHistory = () =>
-    Promise.reject(new CloudError('throttled', 'RequestLimitExceeded', 'Asked too often.'));
+    Promise.reject(new CloudError({ kind: 'throttled', code: 'RequestLimitExceeded' }, 'Asked too often.'));
   await expect(record(market)).rejects.toMatchObject({ type: 'Throttled' });
 });
 
@@ -186,14 +186,13 @@ it('a Schedule looks at once, and is there only once', async () => {
   const running = Promise.all(workers.map((worker) => worker.run()));
   const handle = client.schedule.getHandle(priceScheduleId(account, place.region));
   try {
-    await ensurePriceSchedule(client, { ...place, taskQueue: 'another' });
-    await handle.pause();
     await ensurePriceSchedule(client, { ...place, taskQueue });
+    await until('a price is in the book', async () => (await book()).length === 1, 20_000);
+    await handle.pause();
+    await ensurePriceSchedule(client, { ...place, taskQueue: 'another' });
     const described = await handle.describe();
     expect(described.state.paused).toBe(true); // as a person left it
-    expect(described.action).toMatchObject({ taskQueue, workflowType: 'priceWatchWorkflow' });
-    await handle.trigger('ALLOW_ALL');
-    await until('a price is in the book', async () => (await book()).length === 1);
+    expect(described.action).toMatchObject({ taskQueue: 'another', workflowType: 'priceWatchWorkflow' });
   } finally {
     await handle.delete();
     for (const worker of workers) worker.shutdown();
