@@ -1,4 +1,6 @@
 /** The API process. */
+import { once } from 'node:events';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import pino from 'pino';
 import { EnvironmentError } from '../contracts/environment';
@@ -10,7 +12,7 @@ import { connectTemporalLazily } from '../temporal/connect';
 import { EventFeed } from './events/event-feed';
 import { giveSigns } from './intake/signs-of-life';
 import { createApi } from './server';
-import { type ApiSettings, readApiSettings } from './settings';
+import { readApiSettings } from './settings';
 
 /** What is under way at the end gets this long. */
 const GRACE_MS = 10_000;
@@ -21,15 +23,17 @@ async function main(): Promise<void> {
   const temporal = connectTemporalLazily(settings);
   const apiDb = connectDatabase(settings.DATABASE_URL, 'spotkeeper_api');
   const ingestDb = connectDatabase(settings.DATABASE_URL, 'spotkeeper_ingest');
+  const metricsDb = connectDatabase(settings.DATABASE_URL, 'spotkeeper_metrics', 1);
   const feed = new EventFeed();
   const listener = listenForEvents(settings.DATABASE_URL, {
     onEvent: (event) => feed.announce(event),
     onGap: () => feed.lookAgain(),
     onOutage: (error) => log.warn({ err: error }, 'events are not heard from the database; trying again'),
   });
-  const { server, tokens, intake, drain } = createApi({
+  const { server, metricsServer, tokens, intake, drain } = createApi({
     apiDb,
     ingestDb,
+    metricsDb,
     temporal: temporal.client,
     feed,
     taskQueue: settings.TASK_QUEUE,
@@ -37,6 +41,11 @@ async function main(): Promise<void> {
     everyBeat: settings.HEARTBEAT_SIGNALS === 'every',
     workflowUrl: workflowUrls(settings.TEMPORAL_UI_URL, settings.TEMPORAL_NAMESPACE),
     targetRules: targetRules(settings),
+    metrics: {
+      openToAnyone: settings.METRICS_ACCESS === 'anyone',
+      agentSeries: settings.METRICS_AGENT_SERIES,
+      cacheSeconds: settings.METRICS_CACHE_SECONDS,
+    },
     log,
   });
 
@@ -58,6 +67,8 @@ async function main(): Promise<void> {
     const force = setTimeout(() => process.exit(1), GRACE_MS);
     const closed = new Promise((resolve) => server.close(resolve));
     feed.close();
+    metricsServer.close();
+    metricsServer.closeAllConnections();
     // Whoever is answered from now on would keep its connection for the next heartbeat.
     const closing = setInterval(() => server.closeIdleConnections(), 50);
     await closed;
@@ -69,6 +80,7 @@ async function main(): Promise<void> {
       revocations.close(),
       apiDb.destroy(),
       ingestDb.destroy(),
+      metricsDb.destroy(),
       temporal.close(),
     ]);
     clearTimeout(force);
@@ -78,22 +90,36 @@ async function main(): Promise<void> {
     process.on(event, () => void (stopping ??= stop()));
   }
 
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(cannotListen(settings, error)));
-    server.listen(settings.PORT, settings.HOST, resolve);
-  });
+  await listenOn(server, settings.HOST, settings.PORT, 'PORT');
+  if (settings.API_METRICS_ADDRESS) {
+    const [host = '', port] = settings.API_METRICS_ADDRESS.split(':');
+    await listenOn(metricsServer, host, Number(port), 'API_METRICS_ADDRESS');
+  }
   const { address, family, port } = server.address() as AddressInfo;
   const url = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
   process.send?.({ type: 'ready', url });
   log.info({ url }, 'ready');
 }
 
-function cannotListen({ HOST, PORT }: ApiSettings, error: NodeJS.ErrnoException): Error {
-  const why =
-    error.code === 'EADDRINUSE'
-      ? 'another process listens there; set PORT to a free one, or to 0 for any'
-      : `${error.message}; check HOST and PORT`;
-  return new Error(`it can't listen on ${HOST}:${PORT}: ${why}.`, { cause: error });
+/** @param variable says the port, for whoever has to change it. */
+async function listenOn(
+  server: Server,
+  host: string,
+  port: number,
+  variable: 'PORT' | 'API_METRICS_ADDRESS',
+): Promise<void> {
+  server.listen(port, host);
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const ofPort = variable === 'PORT';
+    const why =
+      code === 'EADDRINUSE'
+        ? `another process listens there; set ${variable} to a free one${ofPort ? ', or to 0 for any' : ''}`
+        : `${message}; check ${ofPort ? 'HOST and PORT' : variable}`;
+    throw new Error(`it can't listen on ${host}:${port}: ${why}.`, { cause: error });
+  }
 }
 
 function workflowUrls(ui: string | undefined, namespace: string): (workflowId: string) => string | null {

@@ -24,16 +24,19 @@ import { HeartbeatIntake } from './intake/heartbeat-intake';
 import { addOutboxGauges } from './intake/outbox-gauges';
 import { SignalDelivery } from './intake/signal-delivery';
 import type { StatusAgents } from './intake/status-agents';
-import { ApiMetrics } from './metrics';
 import { notificationRoutes } from './notification-routes';
 import { lifecycleRoutes } from './lifecycle-routes';
 import { peopleRoutes } from './people-routes';
+import { FleetMetrics } from './prometheus/fleet-metrics';
+import { MetricsPage } from './prometheus/metrics-page';
+import { ProcessMetrics } from './prometheus/process-metrics';
 import { readinessRoutes } from './readiness';
 import { stopSwitchRoutes } from './stop-switch-routes';
 
 export interface ApiParts {
   apiDb: Db;
   ingestDb: Db;
+  metricsDb: Db;
   temporal: Client;
   feed: EventFeed;
   taskQueue: string;
@@ -44,6 +47,7 @@ export interface ApiParts {
   workflowUrl: (workflowId: string) => string | null;
   /** Where notifications may be sent. */
   targetRules: TargetRules;
+  metrics: { openToAnyone: boolean; agentSeries: number; cacheSeconds: number };
   log: Logger;
 }
 
@@ -58,6 +62,8 @@ const PATIENCE: ServerOptions = {
 
 export interface Api {
   server: Server;
+  /** Answers Prometheus alone, with names. */
+  metricsServer: Server;
   /** To be told of revocations. */
   tokens: TokenCache;
   intake: HeartbeatIntake;
@@ -70,24 +76,28 @@ export function createApi(parts: ApiParts): Api {
   const authenticator = new Authenticator(parts.apiDb);
   const delivery = new SignalDelivery(ingestDb, signalSender(parts.temporal), log);
   const intake = new HeartbeatIntake({ ...parts, authenticator, delivery });
-  const metrics = new ApiMetrics();
+  const requests = new ProcessMetrics();
+  const fleet = new FleetMetrics({ ...parts, ...parts.metrics });
+  const page = new MetricsPage({ authenticator, requests, fleet, ...parts.metrics });
   const { statusAgents } = intake;
-  const app = createApp({ ...parts, authenticator, delivery, metrics, statusAgents });
-  addOutboxGauges(metrics.registry, () => readOutbox(ingestDb));
+  const app = createApp({ ...parts, authenticator, delivery, page, statusAgents });
+  addOutboxGauges(requests.registry, () => readOutbox(ingestDb));
   const server = createServer(PATIENCE, (request, response) => {
     const address = intake.addressOf(request);
-    metrics.watch(address === null ? 'http' : 'heartbeat', request, response);
+    requests.watch(address === null ? 'http' : 'heartbeat', request, response);
     if (address === null) app(request, response);
     else void intake.answer(address, request, response);
   });
   server.on('clientError', answerUnreadable);
   return {
     server,
+    metricsServer: page.server(),
     tokens: authenticator.cache,
     intake,
     async drain() {
       await intake.idle();
       await delivery.stop();
+      await fleet.stop();
     },
   };
 }
@@ -96,7 +106,7 @@ function createApp(
   parts: ApiParts & {
     authenticator: Authenticator;
     delivery: SignalDelivery;
-    metrics: ApiMetrics;
+    page: MetricsPage;
     statusAgents: StatusAgents;
   },
 ): Express {
@@ -105,7 +115,7 @@ function createApp(
   app.disable('etag');
   app.use(
     readinessRoutes(parts),
-    parts.metrics.routes(),
+    parts.page.routes(),
     accountRoutes(parts),
     agentRoutes(parts),
     peopleRoutes(parts),

@@ -1,6 +1,6 @@
 /** The API's environment. */
 import { z } from 'zod';
-import { portVariable, readEnvironment, speedVariable } from '../contracts/environment';
+import { portVariable, readEnvironment, speedVariable, wholeNumber } from '../contracts/environment';
 import { targetVariables } from '../contracts/notification-targets';
 import { databaseVariables } from '../db/settings';
 import { temporalVariables } from '../temporal/settings';
@@ -30,6 +30,21 @@ const apiVariables = z.object({
     .default('news')
     .describe('news (only heartbeats that say something new reach the workflow) or every'),
   SPOTKEEPER_SPEED: speedVariable,
+  METRICS_ACCESS: z
+    .enum(['admin', 'anyone'])
+    .default('admin')
+    .describe('admin (GET /metrics names clients, agents and instances to an admin token only) or anyone'),
+  API_METRICS_ADDRESS: z
+    .string()
+    .regex(/^[\w.-]+:\d{1,5}$/)
+    .optional()
+    .describe('the host and port at which Prometheus alone finds all metrics, such as 0.0.0.0:9464'),
+  METRICS_AGENT_SERIES: wholeNumber(0, 10_000)
+    .default(1_000)
+    .describe('how many agents have series of their own, of each kind, from 0 to 10000'),
+  METRICS_CACHE_SECONDS: wholeNumber(0, 300)
+    .default(10)
+    .describe('seconds for which the figures of the fleet are not read again, from 0 to 300'),
   ...targetVariables,
   LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal'])

@@ -18,6 +18,7 @@ import { signalSender } from '../temporal/signal-sender';
 import { askAccount, provenAccount } from './account-proof';
 import { notificationParts } from './notification-settings';
 import { periodically } from './periodic';
+import { ROUND_BUCKETS, RoundMetrics } from './round-metrics';
 import { keepSamplesPeriodically } from './sample-keeping';
 import { readWorkerSettings } from './settings';
 import { createWorkerSet } from './worker-set';
@@ -35,12 +36,17 @@ async function main(): Promise<void> {
   Runtime.install({
     shutdownSignals: [],
     telemetryOptions: settings.METRICS_ADDRESS
-      ? { metrics: { prometheus: { bindAddress: settings.METRICS_ADDRESS } } }
+      ? {
+          metrics: {
+            prometheus: { bindAddress: settings.METRICS_ADDRESS, histogramBucketOverrides: ROUND_BUCKETS },
+          },
+        }
       : {},
     logger: new DefaultLogger('WARN', ({ level, message, meta }) =>
       log[level === 'WARN' ? 'warn' : 'error']({ ...meta }, message),
     ),
   });
+  const metrics = new RoundMetrics();
   const { client, connection, close } = await connectTemporal(settings);
   await ensureSearchAttributes(connection, settings.TEMPORAL_NAMESPACE);
   const nativeConnection = await NativeConnection.connect(connectionOptions(settings));
@@ -70,24 +76,26 @@ async function main(): Promise<void> {
   }
 
   const sweepMs = settings.LEASE_SWEEP_MS;
-  const sweep = periodically('the lease sweep', sweepMs, log, async () => {
+  const sweepOnce = metrics.measured('lease_sweep', async () => {
     const result = await sweepLeases(db, (3 * sweepMs) / 1000);
+    metrics.leasesSwept(result);
     if (result.extended + result.lost > 0) log.info(result, 'leases swept');
   });
+  const sweep = periodically('the lease sweep', sweepMs, log, sweepOnce);
   const send = signalSender(client);
-  const relay = periodically('the outbox relay', settings.OUTBOX_RELAY_MS, log, async () => {
-    await drainOutbox(db, send, { minAgeMs: settings.OUTBOX_RELAY_MS });
-  });
+  const relayOnce = metrics.measured('outbox_relay', () =>
+    drainOutbox(db, send, { minAgeMs: settings.OUTBOX_RELAY_MS }),
+  );
+  const relay = periodically('the outbox relay', settings.OUTBOX_RELAY_MS, log, relayOnce);
   const tidying = periodically('the tidying of the outbox', OUTBOX_TIDY_MS, log, async () => {
     const removed = { saidNothing: await compactOutbox(db), undeliverable: await removeUndeliverable(db) };
     if (removed.saidNothing + removed.undeliverable > 0) log.info(removed, 'outbox tidied');
   });
   const notify = notifyStarter(client, settings.TASK_QUEUE);
-  const notifications = periodically('the notification relay', settings.NOTIFY_RELAY_MS, log, () =>
-    announceWaitingEvents(db, notify),
-  );
+  const notifyOnce = metrics.measured('notification_relay', () => announceWaitingEvents(db, notify));
+  const notifications = periodically('the notification relay', settings.NOTIFY_RELAY_MS, log, notifyOnce);
 
-  const samples = keepSamplesPeriodically(db, settings, log);
+  const samples = keepSamplesPeriodically(db, settings, metrics, log);
 
   let stopping = false;
   const stop = () => {

@@ -17,6 +17,7 @@ export interface FleetMetricsParts {
   temporal: Client;
   /** At most so many agents get series of their own, of each kind. */
   agentSeries: number;
+  /** 0 reads at every scrape. */
   cacheSeconds: number;
   log: Logger;
 }
@@ -76,7 +77,7 @@ export class FleetMetrics {
         named: `${await fleetText(figures, workers, true)}\n${shared}`,
         unnamed: `${await fleetText(figures, workers, false)}\n${shared}`,
       };
-      this.#goodUntilMs = started + Math.max(cacheSeconds * 1000, REST * tookMs);
+      this.#goodUntilMs = started + (cacheSeconds === 0 ? 0 : Math.max(cacheSeconds * 1000, REST * tookMs));
     } catch (error) {
       this.#log(error);
       const text = await this.#unread(performance.now() - started);

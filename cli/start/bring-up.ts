@@ -67,6 +67,8 @@ export async function bringUp(
         PORT: String(apiPort),
         HOST: settings.host,
         TEMPORAL_UI_URL: temporal.uiUrl ?? settings.env.TEMPORAL_UI_URL,
+        // Whoever reaches this machine's own address may see the whole fleet of the demo.
+        METRICS_ACCESS: settings.env.METRICS_ACCESS || (settings.host === '127.0.0.1' ? 'anyone' : 'admin'),
         HEARTBEAT_SIGNALS: settings.env.HEARTBEAT_SIGNALS || (settings.aws ? 'news' : 'every'),
       },
     });
