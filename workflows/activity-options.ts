@@ -35,9 +35,9 @@ export const rest = proxyActivities<RestActivities>({
   retry: { initialInterval: '1 s', maximumInterval: '30 s' },
 });
 
-/** The books of notifications. */
+/** The books of notifications: quick, so that a killed worker's step doesn't hold back what is critical. */
 export const notifications = proxyActivities<NotificationActivities>({
-  startToCloseTimeout: '30 s',
+  startToCloseTimeout: '10 s',
   retry: { initialInterval: '1 s', maximumInterval: '30 s' },
 });
 

@@ -86,6 +86,7 @@ export async function bringUp(
         ...common,
         ...awsEnvironment(settings, cloud),
         API_PUBLIC_URL: publicUrl,
+        TEMPORAL_UI_URL: temporal.uiUrl ?? settings.env.TEMPORAL_UI_URL,
         LEASE_SWEEP_MS: settings.env.LEASE_SWEEP_MS || leaseSweepMs(settings.speed),
       },
     });
