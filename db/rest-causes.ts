@@ -15,7 +15,7 @@ export interface RestGrounds {
   keptAlive: boolean;
   /** Whether some API takes heartbeats in: if none does, silence is ours. */
   intakeAlive: boolean;
-  /** Since the last heartbeat, by the database's clock; null when none was ever stored. */
+  /** Since the last heartbeat, or the registration before the first, by the database's clock; null without either. */
   silentSeconds: number | null;
   saidGoodbye: boolean;
   heartbeatIntervalSeconds: number;
@@ -31,7 +31,7 @@ export async function readGrounds(db: Db, subject: RestSubject): Promise<RestGro
     select agents.protected, coalesce(agents.keep_alive_until > now(), false) as "keptAlive",
       coalesce((select last_run_at > now() - make_interval(secs => ${INTAKE_SECONDS})
         from sweep_runs where name = 'intake'), false) as "intakeAlive",
-      case when leases.heartbeats > 0 then extract(epoch from now() - leases.last_heartbeat_at)::float8 end
+      extract(epoch from now() - leases.last_heartbeat_at)::float8
         as "silentSeconds",
       coalesce(leases.state = 'offline', false) as "saidGoodbye",
       standing.heartbeat_interval_seconds as "heartbeatIntervalSeconds", leases.id as "leaseId"
