@@ -107,9 +107,10 @@ describe('a role to take on', () => {
 
   test('is served once it can be taken on, and its refusal names what is missing', async () => {
     worker = await startProcess('worker', assume('another'));
-    const log = () => readFile(worker!.logFile, 'utf8');
-    expect(await log()).toMatch(/AccessDenied[^]*Allow sts:AssumeRole[^]*"accountProven":false/);
+    const logs = (text: RegExp) =>
+      until(`its log says ${text}`, async () => text.test(await readFile(worker!.logFile, 'utf8')), 15_000);
+    await logs(/AccessDenied[^]*Allow sts:AssumeRole[^]*"accountProven":false/);
     await control(simulator, '/roles', { ...role, external_id: 'another' });
-    await until('it is taken on', async () => (await log()).includes('those of the account'), 15_000);
+    await logs(/the credentials are those of the account/);
   });
 });
