@@ -186,6 +186,9 @@ const KIND_OF_CODE = new Map(
 /** Nothing of the request can have reached the server. */
 const NEVER_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
 
+/** The actions that have no effect, whatever became of their answer. */
+const LOOKS = /^(Describe|Get|AssumeRole)/;
+
 /** The actions whose object may be unknown because it is gone; of any other, what is unknown is an input of it. */
 const LOOKS_OR_ENDS = /^(Describe|Terminate|Delete|Deregister|Detach|Cancel|Stop)/;
 
@@ -202,7 +205,8 @@ export function meaningOf(
   const kind =
     known === 'already_done' && !LOOKS_OR_ENDS.test(action) ? 'never' : (known ?? kindByStatus(status));
   const answered = status !== undefined && status >= 400 && status < 500;
-  return { kind, ambiguous: kind === 'retry' && !answered && !NEVER_SENT.has(code) };
+  const hasEffect = !LOOKS.test(action) && !NEVER_SENT.has(code);
+  return { kind, ambiguous: kind === 'retry' && !answered && hasEffect };
 }
 
 /** EC2 answers a wrong request with 4xx. Everything else, a broken connection above all, may pass. */

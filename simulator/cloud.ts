@@ -2,24 +2,29 @@
  * The cloud: its books, its market and the passing of its time.
  *
  * C1 time passes in order: whatever falls due is done at its own moment, one after the other, however late we look.
- * C2 a spot instance in a pool that isn't there has a notice, or is being ended.
+ * C2 a spot instance in a pool that isn't there has a notice, or is being ended or stopped.
  * C3 what happens outside the books (a process started or killed) happens after the books have it durably.
+ * C4 nothing is looked for among all instances because a call came in: what is due is known (due-times.ts), and pools are
+ *    gone through when the market changes.
  */
 import type { Books, BooksPut } from './books/books';
-import type { EndReason, Instance, PurchaseOption } from './books/entities';
-import { tokenKey } from './instances/client-tokens';
+import type { EndReason, Instance, PurchaseOption, SpotRequest } from './books/entities';
 import type { CloudClock } from './clock';
 import type { EventLog } from './control/event-log';
 import type { InstanceFiles } from './instances/instance-files';
-import { EVENT_OF_STATE, instanceEvent } from './instances/instance-events';
-import type { InstanceEventKind } from './instances/instance-events';
-import { end, giveNotice, isActive, nextChange, nextState, NOTICE_SECONDS } from './instances/lifecycle';
+import { Instances } from './instances/instances';
+import type { LaunchOrder } from './instances/instances';
+import { isActive, NOTICE_SECONDS, SPOT_TAKEN, USER_ENDED, USER_HIBERNATED } from './instances/lifecycle';
 import type { Machines } from './instances/machines';
+import { findRoom } from './instances/room';
+import type { Ask, Shortage } from './instances/room';
 import { Capacity } from './market/capacity';
+import type { PoolChange } from './market/capacity';
 import type { Market, PoolRecord } from './market/market';
+import { poolName } from './market/market';
 import { between } from './market/random';
 import type { Random } from './market/random';
-import type { LaunchDisks } from './storage/disks';
+import { SpotDesk } from './spot/spot-desk';
 import type { StorageDurations } from './storage/durations';
 import { Storage } from './storage/storage';
 
@@ -29,6 +34,8 @@ export type Range = readonly [min: number, max: number];
 export interface Durations {
   readonly boot: Range;
   readonly shutdown: Range;
+  /** How late a launch, or a change, is seen. */
+  readonly consistency: Range;
 }
 
 export interface CloudParts {
@@ -53,11 +60,13 @@ export class Cloud {
   readonly events: EventLog;
   readonly storage: Storage;
   readonly #parts: CloudParts;
+  readonly #instances: Instances;
+  readonly #spot: SpotDesk;
+  readonly #capacity: Capacity;
   #machines: Machines | null = null;
   /** All that fell due until here is done. */
   #time: number;
   #timer: NodeJS.Timeout | null = null;
-  readonly #capacity: Capacity;
 
   constructor(parts: CloudParts) {
     this.#parts = parts;
@@ -72,6 +81,20 @@ export class Cloud {
       onMounts: (instanceId) => this.#reconcile(instanceId),
     });
     this.#time = parts.books.position;
+    const draw = (duration: keyof Durations) => this.draw(duration);
+    this.#instances = new Instances({
+      ...parts,
+      volumes: this.storage.volumes,
+      draw,
+      onRequest: (request) => this.#spot.changed(request, this.#time),
+      reconcile: (instanceId) => this.#reconcile(instanceId),
+    });
+    this.#spot = new SpotDesk({
+      ...parts,
+      instances: this.#instances,
+      draw,
+      findRoom: (ask) => this.findRoom(ask),
+    });
     this.#capacity = new Capacity(parts.books, parts.market);
     this.#capacity.look(this.#time);
   }
@@ -82,6 +105,8 @@ export class Cloud {
     const known = this.books.all('instance').map(({ id }) => id);
     for (const id of new Set([...known, ...this.files.instanceIds()])) machines.reconcile(id);
     this.#settle(this.#time);
+    this.#takePools(this.market.pools().filter((pool) => !this.isAvailable(pool, 'spot', this.#time)));
+    this.#spot.evaluateWaiting(this.#time);
     this.advance();
   }
 
@@ -100,6 +125,11 @@ export class Cloud {
 
   get files(): InstanceFiles {
     return this.#parts.files;
+  }
+
+  /** The cloud second until which all is done. */
+  get time(): number {
+    return this.#time;
   }
 
   /** Does what has fallen due. Returns the cloud second it is. */
@@ -128,7 +158,7 @@ export class Cloud {
     this.books.keepTime(this.#time);
   }
 
-  /** Boot or shutdown time of one more instance, in cloud seconds. */
+  /** How long something takes one more instance, in cloud seconds. */
   draw(duration: keyof Durations): number {
     const [min, max] = this.#parts.durations[duration];
     return between(this.#parts.random, min, max);
@@ -138,123 +168,129 @@ export class Cloud {
     return this.#capacity.isAvailable(pool, option, at);
   }
 
+  /** How many instances there is room for now, or what there is too little of. */
+  findRoom(ask: Ask): number | Shortage {
+    const market = {
+      isAvailable: (pool: PoolRecord, option: PurchaseOption) => this.isAvailable(pool, option, this.#time),
+      spotPrice: (pool: PoolRecord) => this.market.spotPrice(pool, this.#time),
+    };
+    return findRoom(this.books, market, ask);
+  }
+
   /** Holds pools at one state whatever the market says, or (null) lets the market say again. */
   holdPools(pools: readonly PoolRecord[], option: PurchaseOption, available: boolean | null): void {
     const now = this.advance();
     this.#capacity.hold(pools, option, available, now);
-    this.#settle(now);
-    this.#arm();
+    this.#followMarket(this.#capacity.look(now));
+    this.advance();
   }
 
-  /** Books a launch: its instances with their disks, and what its client token stands for. Returns them. */
-  launch(
-    drafts: readonly Instance[],
-    disks: LaunchDisks,
-    token: { key: string; fingerprint: string } | null,
-  ): Instance[] {
-    const launched = drafts.map((draft) => this.storage.volumes.atLaunch(draft, disks, this.#time));
-    const instances = launched.map(({ instance }) => instance);
-    const puts = launched.flatMap(({ instance, puts }): BooksPut[] => [
-      ['instance', instance.id, instance],
-      ...puts,
-    ]);
-    if (token) {
-      const use = { fingerprint: token.fingerprint, instanceIds: instances.map(({ id }) => id) };
-      puts.push(['token', token.key, use]);
-    }
-    this.books.commit(this.#time, puts);
-    for (const instance of instances) {
-      this.storage.volumes.launched(instance);
-      this.events.append(instanceEvent('instance-launched', instance, this.clock));
-      this.#reconcile(instance.id);
-    }
+  /** Sets limits (room.ts), or (null) lifts them. */
+  setLimits(ids: readonly string[], most: number | null): void {
+    const now = this.advance();
+    this.books.commit(
+      now,
+      ids.map((id): BooksPut => ['limit', id, most === null ? null : { most }]),
+    );
+    this.#spot.evaluateWaiting(now);
+    this.advance();
+  }
+
+  /** Books launches, with other changes, in one transaction. Returns their instances. */
+  launch(orders: readonly LaunchOrder[], also: readonly BooksPut[]): Instance[] {
+    const instances = this.#instances.launch(orders, also, this.#time);
     this.advance();
     return instances;
   }
 
-  tokenUse(token: string, region: string, zone: string | null) {
-    return this.books.get('token', tokenKey(token, region, zone));
+  /** The instance as descriptions show it; null while they don't know it yet. */
+  shown(instance: Instance): Instance | null {
+    return instance.visibleAt > this.#time ? null : this.#instances.shown(instance, this.#time);
   }
 
-  /** Ends active instances; those that have ended stay as they are. */
+  /** Ends instances; those that have ended stay as they are. */
   endInstances(instances: readonly Instance[], reason: EndReason): void {
-    const now = this.#time;
-    const ended = instances
-      .filter(isActive)
-      .map((instance) => end(instance, now, reason, this.draw('shutdown')));
-    this.#keepInstances(ended, 'instance-ended');
+    this.#instances.end(instances, reason, this.#time);
     this.advance();
   }
 
+  stopInstances(instances: readonly Instance[], { hibernate }: { hibernate: boolean }): void {
+    const [by, reason] = hibernate
+      ? (['hibernate', USER_HIBERNATED] as const)
+      : (['stop', USER_ENDED] as const);
+    this.#instances.stop(instances, by, reason, this.#time);
+    this.advance();
+  }
+
+  /** Starts stopped instances; whether there is room for them was asked before. */
+  startInstances(instances: readonly Instance[]): void {
+    this.#instances.start(instances, this.#time);
+    this.advance();
+  }
+
+  /** Asks an instance's operating system to start anew; it is done when it is. */
+  reboot(instanceId: string): void {
+    this.machines.reboot(instanceId).catch(this.#parts.onError);
+  }
+
+  cancelSpotRequests(requests: readonly SpotRequest[]): SpotRequest[] {
+    const now = this.#time;
+    const endStopped = (instance: Instance) => this.#instances.end([instance], SPOT_TAKEN, now);
+    const cancelled = this.#spot.cancel(requests, endStopped, now);
+    this.advance();
+    return cancelled;
+  }
+
   notify(instance: Instance, seconds = NOTICE_SECONDS): void {
-    const noticed = giveNotice(instance, this.#time, seconds);
-    if (noticed !== instance) this.#keepInstances([noticed], 'interruption-notice');
+    this.#instances.interrupt([instance], 'capacity', seconds, this.#time);
     this.advance();
   }
 
   recommendRebalance(instance: Instance): void {
-    this.#keepInstances([{ ...instance, rebalanceAt: this.#time }], 'rebalance-recommended');
+    const recommended = { ...instance, rebalanceAt: this.#time };
+    this.#instances.keep([recommended], 'rebalance-recommended', this.#time);
   }
 
   #nextDue(): number {
-    let due = Math.min(this.market.nextAvailabilityChange(this.#time), this.storage.nextDue(this.#time));
-    for (const instance of this.books.all('instance')) due = Math.min(due, nextChange(instance));
-    return due;
+    return Math.min(
+      this.#capacity.nextDue(),
+      this.#instances.nextDue(),
+      this.#spot.nextDue(),
+      this.storage.nextDue(this.#time),
+    );
   }
 
   /** Does all that is due at `#time`, when all until `before` was done. */
   #settle(before: number): void {
     const now = this.#time;
-    for (const instance of this.books.all('instance')) {
-      const next = nextState(instance, now, () => this.draw('shutdown'));
-      if (next === null) this.#forget(instance, now);
-      else if (next !== instance) this.#keepInstances([next], EVENT_OF_STATE[next.state]);
-    }
+    const freed = this.#instances.settle(now);
     this.storage.settle(before, now);
-    for (const { pool, available } of this.#capacity.look(now)) {
+    if (this.#capacity.nextDue() <= now) this.#followMarket(this.#capacity.look(now));
+    this.#spot.settle(now);
+    if (freed) this.#spot.evaluateWaiting(now);
+  }
+
+  /** What came and went: notices where nothing is left (C2), and what waited gets its turn. */
+  #followMarket(changes: readonly PoolChange[]): void {
+    for (const { pool, available } of changes) {
       this.events.append({
         kind: available ? 'pool-available' : 'pool-taken',
         zone: pool.zone,
         instance_type: pool.instanceType,
       });
     }
-    this.#noticeTaken(now);
+    this.#takePools(changes.filter(({ available }) => !available).map(({ pool }) => pool));
+    if (changes.some(({ available }) => available)) this.#spot.evaluateWaiting(this.#time);
   }
 
-  /** Notice to each spot instance whose pool isn't there (C2). */
-  #noticeTaken(now: number): void {
-    const noticed = this.books
+  #takePools(pools: readonly PoolRecord[]): void {
+    if (pools.length === 0) return;
+    const taken = new Set(pools.map(({ zone, instanceType }) => poolName(zone, instanceType)));
+    const lost = this.books
       .all('instance')
-      .filter((instance) => instance.option === 'spot' && isActive(instance) && !instance.notice)
-      .filter(({ zone, instanceType }) => {
-        const pool = this.market.pool(zone, instanceType);
-        return pool !== undefined && !this.isAvailable(pool, 'spot', now);
-      })
-      .map((instance) => giveNotice(instance, now, NOTICE_SECONDS));
-    this.#keepInstances(noticed, 'interruption-notice');
-  }
-
-  #keepInstances(instances: readonly Instance[], kind: InstanceEventKind): void {
-    if (instances.length === 0) return;
-    this.books.commit(
-      this.#time,
-      instances.flatMap((instance): BooksPut[] => [
-        ['instance', instance.id, instance],
-        ...(instance.state === 'terminated' ? this.storage.volumes.atEnd(instance) : []),
-      ]),
-    );
-    for (const instance of instances) {
-      this.events.append(instanceEvent(kind, instance, this.clock));
-      this.#reconcile(instance.id);
-    }
-  }
-
-  #forget(instance: Instance, now: number): void {
-    this.books.commit(now, [
-      ['instance', instance.id, null],
-      ['machine', instance.id, null],
-    ]);
-    this.#reconcile(instance.id);
+      .filter((instance) => instance.option === 'spot' && isActive(instance))
+      .filter(({ zone, instanceType }) => taken.has(poolName(zone, instanceType)));
+    this.#instances.interrupt(lost, 'capacity', NOTICE_SECONDS, this.#time);
   }
 
   /** A machine follows its instance once the books are durable; if they can't be, the process stops anyway. */

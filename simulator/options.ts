@@ -33,6 +33,7 @@ export interface Options {
   readonly snapshotSeconds: SizedRange;
   readonly volumeSeconds: SizedRange;
   readonly shutdownSeconds: Range;
+  readonly consistencySeconds: Range;
   readonly restartSeconds: number;
   /** Whether EC2's documented limits on rates hold from the start. */
   readonly throttle: boolean;
@@ -59,6 +60,7 @@ const FLAGS = {
   'snapshot-seconds': { type: 'string', default: '15-45+4' },
   'volume-seconds': { type: 'string', default: '1-5' },
   'shutdown-seconds': { type: 'string', default: '3-8' },
+  'consistency-seconds': { type: 'string', default: '0.3-2' },
   'restart-seconds': { type: 'string', default: '10' },
   throttle: { type: 'boolean', default: false },
 } as const;
@@ -78,7 +80,8 @@ export const HELP = `A simulated cloud: EC2 and its instance metadata on localho
   --agent-program FILE   the agent, a JavaScript file
   --pass-environment NAME     hand this variable on to agents; may be given again
   --boot-seconds MIN-MAX      how long an instance boots (18-30)
-  --shutdown-seconds MIN-MAX  how long it shuts down (3-8)
+  --shutdown-seconds MIN-MAX  how long it shuts down, or stops (3-8)
+  --consistency-seconds MIN-MAX  how late descriptions know of a launch or a change (0.3-2)
   --image-seconds MIN-MAX+N   how long an image is pending, with N for each GiB that is copied (60-150+4)
   --snapshot-seconds MIN-MAX+N  how long a snapshot is pending (15-45+4)
   --volume-seconds MIN-MAX    how long a volume is made, attached, detached or deleted (1-5)
@@ -120,6 +123,7 @@ export function readOptions(args: readonly string[]): Options {
     snapshotSeconds: sizedRange('snapshot-seconds', flags['snapshot-seconds']),
     volumeSeconds: sizedRange('volume-seconds', flags['volume-seconds']),
     shutdownSeconds: range('shutdown-seconds', flags['shutdown-seconds']),
+    consistencySeconds: range('consistency-seconds', flags['consistency-seconds']),
     restartSeconds: number('restart-seconds', flags['restart-seconds'], 0, 86_400, false),
     throttle: flags.throttle,
   };

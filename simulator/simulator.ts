@@ -113,6 +113,7 @@ async function open(
     durations: {
       boot: options.bootSeconds,
       shutdown: options.shutdownSeconds,
+      consistency: options.consistencySeconds,
       image: options.imageSeconds,
       snapshot: options.snapshotSeconds,
       volume: options.volumeSeconds,

@@ -1,5 +1,6 @@
 /** What the cloud's books hold, as plain JSON. Every moment is a cloud second (clock.ts). Entities are replaced, not changed. */
 import type { Anchor } from '../clock';
+import type { Fleet, LaunchTemplate } from './launch-entities';
 import type { BucketSize, Delay, Fault, MetadataFault, PermissionRule, Role, SigningKey } from './settings';
 
 export type PurchaseOption = 'spot' | 'ondemand';
@@ -9,6 +10,7 @@ export type Tags = Readonly<Record<string, string>>;
 
 export interface Notice {
   readonly action: InterruptionBehavior;
+  readonly cause: 'capacity' | 'price';
   readonly givenAt: number;
   /** When EC2 takes the instance; for `hibernate` at once. */
   readonly deadline: number;
@@ -60,6 +62,8 @@ export interface Instance {
   readonly devices: readonly Device[];
   /** How it was stopped, or is being stopped; null while it runs. */
   readonly stoppedBy: 'stop' | 'hibernate' | null;
+  /** When it began to stop. */
+  readonly stoppedAt: number | null;
   /** Wall moment (cloud second) of the deadline of the last notice that it survived, which metadata goes on showing. */
   readonly lastTerminationTime: number | null;
   readonly endReason: EndReason | null;
@@ -175,8 +179,16 @@ export interface SpotRequest {
   readonly status: { readonly code: string; readonly message: string; readonly at: number };
   readonly instanceId: string | null;
   readonly tags: Tags;
-  /** What a persistent request launches again: an instance's record but for what is new with each. */
+  /** What a persistent request launches again: an instance's record but for what is new with each, and its disks. */
   readonly template: Instance;
+  readonly disks: readonly ImageDisk[];
+  /** Of the disks' volumes. */
+  readonly volumeTags: Tags;
+}
+
+/** The most of something that there may be: of an account's quota, a pool's room, a subnet's addresses. */
+export interface Limit {
+  readonly most: number;
 }
 
 /** What one use of a client token did: the ids it made (instances, volumes, or a fleet and its instances). */
@@ -197,7 +209,7 @@ export interface Machine {
   readonly agentFinished: boolean;
 }
 
-export const FORMAT = 2;
+export const FORMAT = 3;
 
 /** What a state folder is bound to, and what the last run left. */
 export interface Identity {
@@ -223,6 +235,9 @@ export interface Shelves {
   volume: Volume;
   snapshot: Snapshot;
   spotRequest: SpotRequest;
+  launchTemplate: LaunchTemplate;
+  fleet: Fleet;
+  limit: Limit;
   token: TokenUse;
   pool: PoolOverride;
   machine: Machine;

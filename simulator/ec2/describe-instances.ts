@@ -1,16 +1,20 @@
+/**
+ * DescribeInstances: eventually consistent (a launch, and a change, is seen a moment late), and in no order, though the
+ * pages of one list fit together.
+ */
 import type { Instance } from '../books/entities';
 import { Ec2Error } from './errors';
-import { readFilters, tagFilterValues } from './filters';
+import { readFilters } from './filters';
+import { instanceFilterValues, SAMPLE_INSTANCE } from './instance-filters';
 import { findInstances } from './instance-lookup';
-import { instanceXml, stateCode } from './instance-xml';
-import { readPage, takePage } from './paging';
+import { instanceXml } from './instance-xml';
 import type { Ec2Action } from './request';
-import { newInstance } from './new-instance';
+import { readUnorderedPage, takeUnorderedPage } from './unordered-paging';
 import type { XmlElements } from './xml';
 
 export const describeInstances: Ec2Action = {
   parameters: ['InstanceId', 'Filter', 'MaxResults', 'NextToken', 'DryRun', 'IncludeManagedResources'],
-  run({ cloud, region, parameters, now }) {
+  run({ cloud, region, parameters }) {
     const ids = parameters.list('InstanceId');
     if (ids.length > 0 && parameters.has('MaxResults')) {
       throw new Ec2Error(
@@ -18,14 +22,18 @@ export const describeInstances: Ec2Action = {
         'The parameter instancesSet cannot be used with the parameter maxResults',
       );
     }
-    const page = readPage(parameters, { min: 5, max: 1000, usual: 1000 });
-    const matches = readFilters(parameters, filterValues, SAMPLE);
+    const page = readUnorderedPage(parameters, { min: 5, max: 1000, usual: 1000 });
+    const matches = readFilters(
+      parameters,
+      (instance: Instance, filter) => instanceFilterValues(cloud, instance, filter),
+      SAMPLE_INSTANCE,
+    );
     const known =
       ids.length > 0
         ? findInstances(cloud, region, ids)
         : cloud.books.all('instance').filter((instance) => instance.region === region);
-    // Pages are cut from the order of launches, so that an instance that ends between two pages moves no other.
-    const { items, nextToken } = takePage(known.filter(matches), page, now);
+    const shown = known.flatMap((instance) => cloud.shown(instance) ?? []);
+    const { items, nextToken } = takeUnorderedPage(shown.filter(matches), page);
     const reservations = new Map<string, Instance[]>();
     for (const instance of items) {
       const reservation = reservations.get(instance.reservationId);
@@ -43,42 +51,3 @@ export const describeInstances: Ec2Action = {
     };
   },
 };
-
-function filterValues(instance: Instance, filter: string): readonly string[] | null {
-  switch (filter) {
-    case 'instance-id':
-      return [instance.id];
-    case 'instance-state-name':
-      return [instance.state];
-    case 'instance-state-code':
-      return [String(stateCode(instance.state))];
-    case 'instance-type':
-      return [instance.instanceType];
-    case 'availability-zone':
-      return [instance.zone];
-    case 'image-id':
-      return [instance.imageId];
-    case 'instance-lifecycle':
-      return instance.option === 'spot' ? ['spot'] : [];
-    case 'client-token':
-      return instance.clientToken === null ? [] : [instance.clientToken];
-    case 'reservation-id':
-      return [instance.reservationId];
-    case 'spot-instance-request-id':
-      return instance.spotRequestId === null ? [] : [instance.spotRequestId];
-    case 'private-ip-address':
-      return [instance.privateIp];
-    default:
-      return tagFilterValues(instance.tags, filter);
-  }
-}
-
-const SAMPLE = newInstance({
-  region: 'x',
-  zone: 'x',
-  instanceType: 'x',
-  imageId: 'x',
-  option: 'spot',
-  now: 0,
-  runsAt: 0,
-});

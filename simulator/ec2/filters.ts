@@ -23,7 +23,7 @@ export function readFilters<T>(
   });
   return (thing) =>
     filters.every(({ name, patterns }) =>
-      (valuesOf(thing, name) ?? []).some((value) => patterns.some((expression) => expression.test(value))),
+      (valuesOf(thing, name) ?? []).some((value) => patterns.some((isMatch) => isMatch(value))),
     );
 }
 
@@ -35,12 +35,46 @@ export function tagFilterValues(tags: Readonly<Record<string, string>>, filter: 
   return Object.hasOwn(tags, key) ? [tags[key] as string] : [];
 }
 
-function pattern(value: string): RegExp {
-  const source = value.replace(/\\?./gs, (part) => {
-    if (part === '*') return '.*';
-    if (part === '?') return '.';
-    const literal = part.length === 2 ? part.slice(1) : part;
-    return literal.replace(/[\\^$.*?|+()[\]{}]/g, '\\$&');
+/** A part of a pattern: a run of any characters, any one, or itself. */
+type Part = typeof RUN | typeof ONE | string;
+const RUN = Symbol('*');
+const ONE = Symbol('?');
+
+function pattern(value: string): (text: string) => boolean {
+  const parts = (value.match(/\\.|./gsu) ?? []).map((part): Part => {
+    if (part === '*') return RUN;
+    if (part === '?') return ONE;
+    return part.startsWith('\\') && part.length > 1 ? part.slice(1) : part;
   });
-  return new RegExp(`^${source}$`, 's');
+  if (parts.every((part) => typeof part === 'string')) {
+    const whole = parts.join('');
+    return (text) => text === whole;
+  }
+  return (text) => matchesParts(parts, [...text]);
+}
+
+/**
+ * Goes back to the last run alone, so its time is at most the product of both lengths; a regular expression's grows with
+ * a power as high as there are runs, and one filter would stop the cloud.
+ */
+function matchesParts(parts: readonly Part[], text: readonly string[]): boolean {
+  let at = 0;
+  let part = 0;
+  let run = -1;
+  let runEnd = 0;
+  while (at < text.length) {
+    if (parts[part] === RUN) {
+      run = part++;
+      runEnd = at;
+    } else if (part < parts.length && (parts[part] === ONE || parts[part] === text[at])) {
+      part++;
+      at++;
+    } else if (run >= 0) {
+      part = run + 1;
+      at = ++runEnd;
+    } else {
+      return false;
+    }
+  }
+  return parts.slice(part).every((rest) => rest === RUN);
 }

@@ -1,4 +1,4 @@
-/** Instances by the ids of a request: all of them or a refusal that names those that aren't there. */
+/** Instances by the ids of a request: all of them or a refusal that names those that aren't there, or can't be seen yet. */
 import type { Cloud } from '../cloud';
 import type { Instance } from '../books/entities';
 import { Ec2Error, notFound } from './errors';
@@ -12,7 +12,10 @@ export function findInstances(cloud: Cloud, region: string, ids: readonly string
   }
   const unique = [...new Set(ids)];
   const found = unique.map((id) => cloud.books.get('instance', id));
-  const absent = unique.filter((_, index) => found[index]?.region !== region);
+  const absent = unique.filter((_, index) => {
+    const instance = found[index];
+    return instance?.region !== region || cloud.shown(instance) === null;
+  });
   if (absent.length > 0) throw notFound('InvalidInstanceID.NotFound', 'instance', absent);
   return found.filter((instance) => instance !== undefined);
 }

@@ -120,6 +120,12 @@ export class QueryParameters {
     return new QueryParameters(this.#flat, `${this.#prefix}${name}.`);
   }
 
+  /** All that is in this group, by names within it. */
+  entries(): Record<string, string> {
+    const inside = [...this.#flat].filter(([name]) => name.startsWith(this.#prefix));
+    return Object.fromEntries(inside.map(([name, value]) => [name.slice(this.#prefix.length), value]));
+  }
+
   #indexes(name: string): number[] {
     const start = `${this.#prefix}${name}.`;
     const indexes = new Set<number>();

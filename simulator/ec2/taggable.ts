@@ -1,11 +1,14 @@
-/** What can be tagged, by its ids: instances, images, volumes, snapshots and spot requests. */
+/** What can be tagged, by its ids: instances, images, volumes, snapshots, spot requests and launch templates. */
 import type { BooksPut } from '../books/books';
 import type { Image, Instance, Snapshot, SpotRequest, Tags, Volume } from '../books/entities';
+import type { LaunchTemplate } from '../books/launch-entities';
 import type { Cloud } from '../cloud';
-import { Ec2Error, notFound } from './errors';
+import { Ec2Error } from './errors';
 import { findRegisteredImage, isBaseImage } from './image-catalog';
 import { findInstances } from './instance-lookup';
+import { templateById } from './launch-template-data';
 import { findSnapshots } from './snapshot-lookup';
+import { findSpotRequests } from './spot-request-lookup';
 import { findVolumes } from './volume-lookup';
 
 interface Shelved {
@@ -14,6 +17,7 @@ interface Shelved {
   volume: Volume;
   snapshot: Snapshot;
   spotRequest: SpotRequest;
+  launchTemplate: LaunchTemplate;
 }
 type TaggedShelf = keyof Shelved;
 
@@ -24,6 +28,7 @@ const KINDS = {
   volume: { type: 'volume', prefix: 'vol', find: findVolumes },
   snapshot: { type: 'snapshot', prefix: 'snap', find: findSnapshots },
   spotRequest: { type: 'spot-instances-request', prefix: 'sir', find: findSpotRequests },
+  launchTemplate: { type: 'launch-template', prefix: 'lt', find: findTemplates },
 } as const satisfies {
   [S in TaggedShelf]: {
     type: string;
@@ -88,9 +93,6 @@ function findImages(cloud: Cloud, region: string, ids: readonly string[]): Image
   return images;
 }
 
-function findSpotRequests(cloud: Cloud, region: string, ids: readonly string[]): SpotRequest[] {
-  const absent = ids.filter((id) => cloud.books.get('spotRequest', id)?.region !== region);
-  if (absent.length > 0)
-    throw notFound('InvalidSpotInstanceRequestID.NotFound', 'spot instance request', absent);
-  return ids.flatMap((id) => cloud.books.get('spotRequest', id) ?? []);
+function findTemplates(cloud: Cloud, region: string, ids: readonly string[]): LaunchTemplate[] {
+  return ids.map((id) => templateById(cloud, region, id));
 }

@@ -12,11 +12,13 @@ const RESOURCES: Readonly<Record<string, readonly [type: string, ownerless: bool
   snap: ['snapshot', true],
   ami: ['image', true],
   sir: ['spot-instances-request', false],
+  lt: ['launch-template', false],
 };
 /** What an action makes, when it names nothing that is there already. */
 const MADE: Readonly<Record<string, string>> = {
   RunInstances: 'instance/*',
   CreateFleet: 'fleet/*',
+  CreateLaunchTemplate: 'launch-template/*',
   CreateVolume: 'volume/*',
 };
 

@@ -95,6 +95,15 @@ export class AgentProcess {
     return this.#signal(this.pid, signal);
   }
 
+  /** Stops it and all it started where they are, until `thaw`. */
+  freeze(): void {
+    this.#signal(-this.pid, 'SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#signal(-this.pid, 'SIGCONT');
+  }
+
   #signal(target: number, signal: NodeJS.Signals): boolean {
     if (!this.#isOurs()) return false;
     try {

@@ -6,6 +6,7 @@ import type { Entry } from '../control/event-log';
 export type InstanceEventKind =
   | 'instance-launched'
   | 'instance-running'
+  | 'instance-started'
   | 'instance-stopping'
   | 'instance-stopped'
   | 'instance-ended'

@@ -2,34 +2,39 @@
  * An instance's life, as pure functions of the instance and the cloud second.
  *
  *     pending → running → shutting-down → terminated → forgotten
+ *        ↑         ↓            ↑
+ *        └─ stopped ← stopping ─┘  (any but a terminated one can be ended)
  *
- * L1 states only go forward; ending what has ended changes nothing.
- * L2 a notice, once given, isn't taken back: its deadline ends the instance, also when the pool is there again.
- * L3 a terminated instance stays visible for an hour.
+ * L1 ending what has ended changes nothing; nothing comes back from `shutting-down`.
+ * L2 a notice, once given, isn't taken back: its deadline ends or stops the instance, also when the pool is there again.
+ * L3 hibernation has no two minutes: the deadline of its notice is the moment it is given at.
+ * L4 a terminated instance stays visible for an hour.
  */
-import type { EndReason, Instance } from '../books/entities';
+import type { EndReason, Instance, Notice } from '../books/entities';
 
 export const VISIBLE_AFTER_END_SECONDS = 3600;
 export const NOTICE_SECONDS = 120;
 
-export const SPOT_TAKEN: EndReason = {
-  code: 'Server.SpotInstanceTermination',
-  message: 'Server.SpotInstanceTermination: Spot instance termination',
-};
-export const USER_ENDED: EndReason = {
-  code: 'Client.UserInitiatedShutdown',
-  message: 'Client.UserInitiatedShutdown: User initiated shutdown',
-};
-export const HOST_FAILED: EndReason = {
-  code: 'Server.InternalError',
-  message: 'Server.InternalError: Internal error on machine',
-};
+export const SPOT_TAKEN = reason('Server.SpotInstanceTermination', 'Spot instance termination');
+export const SPOT_STOPPED = reason('Server.SpotInstanceShutdown', 'Spot instance shutdown');
+export const USER_ENDED = reason('Client.UserInitiatedShutdown', 'User initiated shutdown');
+export const USER_HIBERNATED = reason('Client.UserInitiatedHibernate', 'User initiated hibernate');
+export const HOST_FAILED = reason('Server.InternalError', 'Internal error on machine');
 
-export function isActive(instance: Instance): boolean {
-  return instance.state === 'pending' || instance.state === 'running';
+function reason(code: string, words: string): EndReason {
+  return { code, message: `${code}: ${words}` };
 }
 
-/** When the instance changes by itself next; Infinity for one that is just running. */
+export function isActive({ state }: Instance): boolean {
+  return state === 'pending' || state === 'running';
+}
+
+/** Whether it has ended, or is about to. */
+export function isOver({ state }: Instance): boolean {
+  return state === 'shutting-down' || state === 'terminated';
+}
+
+/** When the instance changes by itself next; Infinity for one that is just running, or stopped. */
 export function nextChange(instance: Instance): number {
   const taken = instance.notice?.deadline ?? Infinity;
   switch (instance.state) {
@@ -58,11 +63,11 @@ export function nextState(instance: Instance, now: number, shutdownSeconds: () =
     case 'pending':
     case 'running':
       if (instance.notice && instance.notice.deadline <= now) {
-        return end(instance, now, SPOT_TAKEN, shutdownSeconds());
+        return interrupt(instance, instance.notice.action, now, shutdownSeconds());
       }
       return { ...instance, state: 'running' };
     case 'stopping':
-      return { ...instance, state: 'stopped' };
+      return { ...instance, state: 'stopped', terminatesAt: null };
     case 'stopped':
       return instance;
     case 'shutting-down':
@@ -72,13 +77,58 @@ export function nextState(instance: Instance, now: number, shutdownSeconds: () =
   }
 }
 
-export function giveNotice(instance: Instance, now: number, seconds: number): Instance {
+/** @param notice `seconds` is how long is left, unless it hibernates. */
+export function giveNotice(
+  instance: Instance,
+  now: number,
+  notice: Pick<Notice, 'action' | 'cause'> & { readonly seconds: number },
+): Instance {
   if (!isActive(instance) || instance.notice) return instance;
-  return { ...instance, notice: { action: 'terminate', givenAt: now, deadline: now + seconds } };
+  const { action, cause, seconds } = notice;
+  const deadline = action === 'hibernate' ? now : now + seconds;
+  return { ...instance, notice: { action, cause, givenAt: now, deadline } };
+}
+
+export function stop(
+  instance: Instance,
+  now: number,
+  { by, reason, seconds }: { by: 'stop' | 'hibernate'; reason: EndReason; seconds: number },
+): Instance {
+  if (!isActive(instance)) return instance;
+  return {
+    ...instance,
+    state: 'stopping',
+    stoppedBy: by,
+    stoppedAt: now,
+    endReason: reason,
+    terminatesAt: now + seconds,
+  };
+}
+
+/** A stopped one boots again, elsewhere: its private address, disks and files stay, its public address is another. */
+export function start(
+  instance: Instance,
+  now: number,
+  { runsAt, publicIp }: Pick<Instance, 'runsAt' | 'publicIp'>,
+): Instance {
+  if (instance.state !== 'stopped') return instance;
+  return {
+    ...instance,
+    state: 'pending',
+    launchedAt: now,
+    runsAt,
+    publicIp,
+    notice: null,
+    rebalanceAt: null,
+    lastTerminationTime: instance.notice?.deadline ?? instance.lastTerminationTime,
+    stoppedBy: null,
+    stoppedAt: null,
+    endReason: null,
+  };
 }
 
 export function end(instance: Instance, now: number, reason: EndReason, shutdownSeconds: number): Instance {
-  if (!isActive(instance)) return instance;
+  if (isOver(instance)) return instance;
   return {
     ...instance,
     state: 'shutting-down',
@@ -86,4 +136,9 @@ export function end(instance: Instance, now: number, reason: EndReason, shutdown
     endedAt: now,
     terminatesAt: now + shutdownSeconds,
   };
+}
+
+function interrupt(instance: Instance, action: Notice['action'], now: number, seconds: number): Instance {
+  if (action === 'terminate') return end(instance, now, SPOT_TAKEN, seconds);
+  return stop(instance, now, { by: action, reason: SPOT_STOPPED, seconds });
 }

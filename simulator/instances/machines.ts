@@ -6,6 +6,9 @@
  * M2 an agent that fails is started again after the restart delay (systemd's Restart=on-failure), one that exits with 0
  *    is not.
  * M3 an agent's process doesn't outlive its instance, nor the simulator's clean stop.
+ * M4 an instance that stops tells its agent, and kills it after a grace; one that hibernates freezes it, and the same
+ *    process goes on when it comes back, unless the simulator was stopped cleanly meanwhile (M3) or its metadata port is
+ *    someone else's by then.
  */
 import type { Books } from '../books/books';
 import type { Instance, Machine } from '../books/entities';
@@ -38,7 +41,7 @@ interface Running {
 }
 
 const NEW_MACHINE: Machine = { metadataPort: null, agentFinished: false };
-const REBOOT_GRACE_MILLISECONDS = 5000;
+const GRACE_MILLISECONDS = 5000;
 
 export class Machines {
   readonly #settings: MachineSettings;
@@ -73,16 +76,17 @@ export class Machines {
     return this.#running.get(instanceId)?.agent?.signal('SIGKILL') ?? false;
   }
 
-  /** The operating system stops the agent, and starts it again. Resolves when it is down. */
+  /** The operating system stops the agent, and starts it again, also one that had ended. Resolves when it is down. */
   async reboot(instanceId: string): Promise<void> {
     const machine = this.#running.get(instanceId);
-    const agent = machine?.agent;
-    if (!machine || !agent) return;
+    if (!machine) return;
+    if (!machine.agent) {
+      this.#boots(instanceId);
+      this.reconcile(instanceId);
+      return;
+    }
     machine.rebooting = true;
-    agent.signal('SIGTERM');
-    const force = setTimeout(() => agent.signal('SIGKILL'), REBOOT_GRACE_MILLISECONDS);
-    await agent.ended;
-    clearTimeout(force);
+    await shutDown(machine.agent);
   }
 
   /** Kills every agent, closes every port. A suspended machine says no goodbye. */
@@ -106,6 +110,13 @@ export class Machines {
         return;
       case 'stopping':
       case 'stopped':
+        if (instance.stoppedBy === 'hibernate') {
+          await this.#freeze(instanceId);
+          return;
+        }
+        await this.#dismantle(instanceId, 'shut down');
+        this.#boots(instanceId);
+        return;
       case 'shutting-down':
         await this.#dismantle(instanceId);
         return;
@@ -149,6 +160,7 @@ export class Machines {
   #startAgent(instance: Instance): void {
     const { agentProgram, files, events } = this.#settings;
     const machine = this.#machine(instance.id);
+    machine.agent?.thaw();
     if (agentProgram === null || machine.agent || machine.restart || !machine.metadata) return;
     if (this.#record(instance.id).agentFinished) return;
     const folder = files.instanceFolder(instance.id);
@@ -165,13 +177,37 @@ export class Machines {
           SPOT_AGENT_HOME: files.agentHome(instance.id),
         },
       });
-    machine.agent = agent;
+    if (agent.adopted) agent.thaw();
     events.append({
       kind: agent.adopted ? 'agent-adopted' : 'agent-started',
       instance_id: instance.id,
       pid: agent.pid,
     });
-    void agent.ended.then((end) => this.#agentEnded(instance.id, agent, end)).catch(this.#settings.onError);
+    this.#follow(instance.id, agent);
+  }
+
+  #follow(instanceId: string, agent: AgentProcess): void {
+    this.#machine(instanceId).agent = agent;
+    void agent.ended.then((end) => this.#agentEnded(instanceId, agent, end)).catch(this.#settings.onError);
+  }
+
+  /** Its memory is kept, and no one reaches it. */
+  async #freeze(instanceId: string): Promise<void> {
+    const machine = this.#machine(instanceId);
+    if (!machine.agent) {
+      const left = AgentProcess.adopt(this.#settings.files.instanceFolder(instanceId));
+      if (left) this.#follow(instanceId, left);
+    }
+    machine.agent?.freeze();
+    if (machine.restart) clearTimeout(machine.restart);
+    machine.restart = null;
+    await machine.metadata?.close();
+    machine.metadata = null;
+  }
+
+  /** What has ended by itself is started again when the machine boots. */
+  #boots(instanceId: string): void {
+    if (this.#record(instanceId).agentFinished) this.#keep(instanceId, { agentFinished: false });
   }
 
   #agentEnded(instanceId: string, agent: AgentProcess, end: ProcessEnd): void {
@@ -195,11 +231,12 @@ export class Machines {
     }, this.#settings.restartMilliseconds);
   }
 
-  async #dismantle(instanceId: string): Promise<void> {
+  async #dismantle(instanceId: string, how: 'kill' | 'shut down' = 'kill'): Promise<void> {
     const machine = this.#running.get(instanceId);
     this.#running.delete(instanceId);
     if (machine?.restart) clearTimeout(machine.restart);
     const left = machine?.agent ?? AgentProcess.adopt(this.#settings.files.instanceFolder(instanceId));
+    if (left && how === 'shut down') await shutDown(left);
     await left?.kill();
     await machine?.metadata?.close();
   }
@@ -230,4 +267,12 @@ export class Machines {
     const { books, now } = this.#settings;
     books.commit(now(), [['machine', instanceId, { ...this.#record(instanceId), ...change }]]);
   }
+}
+
+/** Tells it to end, and makes it end after a grace. Resolves when it has. */
+async function shutDown(agent: AgentProcess): Promise<void> {
+  agent.signal('SIGTERM');
+  const force = setTimeout(() => agent.signal('SIGKILL'), GRACE_MILLISECONDS);
+  await agent.ended;
+  clearTimeout(force);
 }

@@ -16,6 +16,7 @@ export class Capacity {
   readonly #books: Books;
   readonly #market: Market;
   readonly #seen = new Map<PoolRecord, boolean>();
+  #nextChange = Infinity;
 
   constructor(books: Books, market: Market) {
     this.#books = books;
@@ -37,9 +38,15 @@ export class Capacity {
     );
   }
 
+  /** When the market changes next, as of the last look. */
+  nextDue(): number {
+    return this.#nextChange;
+  }
+
   /** The spot pools that came or went since the last look; none at the first. */
   look(at: number): PoolChange[] {
     const changes: PoolChange[] = [];
+    this.#nextChange = this.#market.nextAvailabilityChange(at);
     for (const pool of this.#market.pools()) {
       const available = this.isAvailable(pool, 'spot', at);
       const before = this.#seen.get(pool);

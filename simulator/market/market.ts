@@ -74,6 +74,11 @@ export class Market {
     return pool.spotPrice.at(this.#tickAt(pool, at));
   }
 
+  /** The first moment after `at` at which a pool's spot price changes; Infinity when it never does. */
+  nextPriceChange(pool: PoolRecord, at: number): number {
+    return this.#momentOf(pool, pool.spotPrice.nextChange(this.#tickAt(pool, at)));
+  }
+
   /** The first moment after `at` at which some pool comes or goes; Infinity when none ever does. */
   nextAvailabilityChange(at: number): number {
     let next = Infinity;

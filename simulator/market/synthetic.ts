@@ -22,17 +22,23 @@ const REGIONS: readonly (readonly [string, string])[] = [
   ['us-west-2', 'abc'],
 ];
 /** Instance types with their on-demand price in US dollars an hour. */
-const INSTANCE_TYPES: readonly (readonly [string, number])[] = [
+type Offer = readonly [instanceType: string, onDemandPrice: number];
+const ACCELERATED: readonly Offer[] = [
   ['g4dn.xlarge', 0.526],
   ['g5.xlarge', 1.006],
   ['p3.2xlarge', 3.06],
 ];
+/** Made after the others, so that a seed goes on making these as it did. */
+const GENERAL: readonly Offer[] = [['m5.large', 0.096]];
 
 export function makeSyntheticMarket(seed: number, startTick = 0): Market {
   const random = seededRandom(seed);
   const pools: PoolRecord[] = [];
-  for (const [region, letters] of REGIONS) {
-    for (const [instanceType, onDemandPrice] of INSTANCE_TYPES) {
+  const offers = [ACCELERATED, GENERAL].flatMap((types) =>
+    REGIONS.map(([region, letters]) => ({ region, letters, types })),
+  );
+  for (const { region, letters, types } of offers) {
+    for (const [instanceType, onDemandPrice] of types) {
       const zones = [...letters].map((letter) => `${region}${letter}`);
       const availability = makeAvailability(zones.length, random);
       for (const [index, zone] of zones.entries()) {

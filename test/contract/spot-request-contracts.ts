@@ -62,7 +62,7 @@ export const spotRequestContracts: Contracts = {
         const request = (await cloud.port.spotRequests.describe([spotRequestId!])).found.get(spotRequestId!);
         return request?.state === 'closed' ? request : null;
       },
-      15_000,
+      5_000,
     );
     expect(closed.statusCode).toBe('instance-terminated-by-user');
   },

@@ -11,5 +11,8 @@ let count = 0;
 export function startSimulator(...args: string[]): Promise<Simulator> {
   const state = path.join(testServers().folder, testFile().mark, `cloud-${++count}`);
   // Agents get nothing of this process's environment but the mark by which the leak check finds them.
-  return startProcess('simulator', {}, ['--state', state, '--pass-environment', MARK_VARIABLE, ...args]);
+  // While a clock stands still nothing would ever be seen, unless it is seen at once.
+  const sight = args.includes('--paused-clock') ? ['--consistency-seconds', '0'] : [];
+  const own = ['--state', state, '--pass-environment', MARK_VARIABLE, ...sight];
+  return startProcess('simulator', {}, [...own, ...args]);
 }

@@ -1,6 +1,6 @@
 /**
  * `npx spotkeeper cloud --json` under clients that are not ours: boto3 and the AWS CLI, unchanged, told by the variables
- * that they know where the cloud is. The cloud boots, shuts down and makes images at once, so their waiters need not wait.
+ * that they know where the cloud is. The cloud boots, shuts down, makes images and shows them at once, so they need not wait.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -26,7 +26,7 @@ beforeAll(async () => {
   ({ python } = await pythonEnvironment());
   const home = newStateFolder('home');
   const flags = ['--boot', 'none', '--state', newStateFolder('cloud'), '--region', 'us-east-1'];
-  const instant = ['--boot-seconds', '0', '--shutdown-seconds', '0', '--image-seconds', '0'];
+  const instant = ['boot', 'shutdown', 'image', 'consistency'].flatMap((what) => [`--${what}-seconds`, '0']);
   cloud = spawn(
     process.execPath,
     [path.join(ROOT, 'bin', 'spotkeeper.mjs'), 'cloud', '--json', ...flags, ...instant],

@@ -51,7 +51,7 @@ let zone: string;
 beforeAll(async () => {
   folder = mkdtempSync(path.join(tmpdir(), 'disk-files-'));
   writeFileSync(path.join(folder, 'program.js'), PROGRAM);
-  const instant = ['boot', 'shutdown', 'image', 'snapshot', 'volume'].flatMap((what) => [
+  const instant = ['boot', 'shutdown', 'image', 'snapshot', 'volume', 'consistency'].flatMap((what) => [
     `--${what}-seconds`,
     '0',
   ]);

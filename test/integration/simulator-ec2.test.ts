@@ -311,7 +311,7 @@ describe('bad calls get EC2’s own refusals', () => {
     ['InvalidParameterValue', { UserData: Buffer.alloc(16_385).toString('base64') }],
     ['MissingParameter', { ImageId: undefined }],
     ['DryRunOperation', { DryRun: true }],
-    ['UnsupportedOperation', { LaunchTemplate: { LaunchTemplateId: 'lt-1' } }],
+    ['InvalidLaunchTemplateId.Malformed', { LaunchTemplate: { LaunchTemplateId: 'lt-1' } }],
     ['InvalidParameterValue', { TagSpecifications: [{ ResourceType: 'vpc' }] }],
   ])('%s for RunInstances, case %#', async (name, changes) => {
     expect((await refusal(launch(changes))).name).toBe(name);

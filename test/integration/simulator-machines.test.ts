@@ -51,6 +51,7 @@ beforeAll(async () => {
       '--restart-seconds',
       '0.1',
     ],
+    ...['--consistency-seconds', '0'],
   );
   await control(simulator, '/pools/give-back', {});
   ec2 = new EC2Client({

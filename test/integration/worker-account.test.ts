@@ -87,3 +87,30 @@ test('a worker that learns late that its credentials are another account’s end
   worker = undefined;
   expect(await serves(other)).toBe(false);
 });
+
+describe('a role to take on', () => {
+  const role = { arn: `arn:aws:iam::${account}:role/spotkeeper`, external_id: 'between-us' };
+  const assume = (externalId: string) =>
+    settings({ ASSUME_ROLE_ARN: role.arn, ASSUME_ROLE_EXTERNAL_ID: externalId });
+
+  beforeAll(() => control(simulator, '/roles', role));
+
+  test('counts with its account', async () => {
+    const other = { arn: `arn:aws:iam::${uniqueAccount()}:role/spotkeeper`, external_id: role.external_id };
+    await control(simulator, '/roles', other);
+    const start = startProcess('worker', {
+      ...assume(role.external_id),
+      ASSUME_ROLE_ARN: other.arn,
+    });
+    await expect(start).rejects.toThrow(/AWS_ACCOUNT_ID[^]*assumed-role\/spotkeeper/);
+  });
+
+  test('is served once it can be taken on, and its refusal names what is missing', async () => {
+    worker = await startProcess('worker', assume('another'));
+    const logs = (text: RegExp) =>
+      until(`its log says ${text}`, async () => text.test(await readFile(worker!.logFile, 'utf8')), 15_000);
+    await logs(/AccessDenied[^]*Allow sts:AssumeRole[^]*"accountProven":false/);
+    await control(simulator, '/roles', { ...role, external_id: 'another' });
+    await logs(/the credentials are those of the account/);
+  });
+});

@@ -76,6 +76,12 @@ describe('a failed call may have taken effect', () => {
     expect(classifyAwsError(error, call('RunInstances'))).toMatchObject({ kind: 'retry', ambiguous: true });
   });
 
+  it('but not when it is a look', () => {
+    const looked = classifyAwsError(sdkError('InternalError', 500), call('DescribeInstances'));
+    expect(looked).toMatchObject({ kind: 'retry', ambiguous: false });
+    expect(looked.message).not.toMatch(/effect/);
+  });
+
   it('but not when EC2 said what is the matter, or nothing was sent', () => {
     expect(ambiguous(sdkError('InsufficientInstanceCapacity', 500))).toBe(false);
     expect(ambiguous(sdkError('RequestLimitExceeded', 503))).toBe(false);

@@ -1,5 +1,5 @@
 import type { Instance } from '../../simulator/books/entities';
-import { newInstance } from '../../simulator/ec2/new-instance';
+import { newInstance } from '../../simulator/instances/new-instance';
 import { judgeToken, requestFingerprint, tokenKey } from '../../simulator/instances/client-tokens';
 import {
   end,
@@ -22,6 +22,7 @@ const pending = (overrides: Partial<Instance> = {}): Instance => ({
   }),
   ...overrides,
 });
+const taken = (seconds: number) => ({ action: 'terminate', cause: 'capacity', seconds }) as const;
 const step = (instance: Instance, now: number) => nextState(instance, now, () => 5);
 
 describe("an instance's life", () => {
@@ -42,23 +43,23 @@ describe("an instance's life", () => {
   });
 
   test('ends at the deadline of its notice, also before it has booted', () => {
-    const noticed = giveNotice(pending({ state: 'running' }), 150, 120);
+    const noticed = giveNotice(pending({ state: 'running' }), 150, taken(120));
     expect(nextChange(noticed)).toBe(270);
     expect(step(noticed, 270)).toMatchObject({
       state: 'shutting-down',
       endReason: SPOT_TAKEN,
       terminatesAt: 275,
     });
-    const early = giveNotice(pending(), 100, 10);
+    const early = giveNotice(pending(), 100, taken(10));
     expect(step(early, 110)).toMatchObject({ state: 'shutting-down', endReason: SPOT_TAKEN });
   });
 
   test('keeps its first notice and its first end', () => {
-    const noticed = giveNotice(pending(), 100, 120);
-    expect(giveNotice(noticed, 110, 120)).toBe(noticed);
+    const noticed = giveNotice(pending(), 100, taken(120));
+    expect(giveNotice(noticed, 110, taken(120))).toBe(noticed);
     const ended = end(noticed, 130, USER_ENDED, 5);
     expect(end(ended, 140, SPOT_TAKEN, 5)).toBe(ended);
-    expect(giveNotice(ended, 140, 120)).toBe(ended);
+    expect(giveNotice(ended, 140, taken(120))).toBe(ended);
   });
 });
 

@@ -59,6 +59,32 @@ test('filters match any of their values, with wild cards, and each other', () =>
   expect(code(() => matching('Filter.1.Name=nonsense&Filter.1.Value.1=1', {}))).toBe('InvalidParameterValue');
 });
 
+test.each([
+  ['*', '', true],
+  ['a*b*c', 'a1b2b3c', true],
+  ['a*b*c', 'a1b2b3', false],
+  ['**?', '', false],
+  ['?', '😀', true],
+  ['?*?', 'a', false],
+  ['*\\*', 'x*', true],
+  ['*\\', 'x\\', true],
+])('the filter %s of %j is %s', (value, text, expected) => {
+  const form = new URLSearchParams({ 'Filter.1.Name': 'tag:a', 'Filter.1.Value.1': value });
+  expect(readFilters(QueryParameters.parse(String(form)), tagFilterValues, {})({ a: text })).toBe(expected);
+});
+
+test('a filter of many wild cards takes no longer than a look at the text', () => {
+  const value = `${'a*'.repeat(5)}b`;
+  const matches = readFilters(
+    QueryParameters.parse(`Filter.1.Name=tag:a&Filter.1.Value.1=${value}`),
+    tagFilterValues,
+    {},
+  );
+  const start = performance.now();
+  expect(matches({ a: 'a'.repeat(160) })).toBe(false);
+  expect(performance.now() - start).toBeLessThan(1_000);
+});
+
 test('answers are XML whatever text they hold', () => {
   const xml = responseXml('X', 'id', {
     text: `<&>"'\u0000\u001f]]>é😀`,
