@@ -36,20 +36,24 @@ export async function costsToday(
       left join stopped on stopped.instance_id = machine.id,
       unnest(tstzmultirange(present) - coalesce(times, '{}')) as piece
     ),
-    pool as (select distinct account_id, region, instance_type, mode, zone from machine),
+    pool as materialized (
+      select *, coalesce((
+        select max(held_from) from price_book book
+        where book.account_id = pool.account_id and book.region = pool.region and book.zone = pool.zone
+          and book.instance_type = pool.instance_type and book.mode = pool.mode
+          and held_from <= (select starts_at from today)), '-infinity') as since
+      from (select distinct account_id, region, instance_type, mode, zone from machine) pool
+    ),
     price as materialized (
       select pool.*, usd_per_hour, tstzrange(held_from, lead(held_from) over (
         partition by pool.account_id, pool.region, pool.instance_type, pool.mode, pool.zone order by held_from)) as held
-      from pool, today,
+      from pool,
+      -- A limit that no market reaches has the book read by its index, a pool at a time.
       lateral (
         select held_from, usd_per_hour from price_book book
         where book.account_id = pool.account_id and book.region = pool.region and book.zone = pool.zone
-          and book.instance_type = pool.instance_type and book.mode = pool.mode and held_from < ends_at
-          and held_from >= coalesce((
-            select max(earlier.held_from) from price_book earlier
-            where earlier.account_id = pool.account_id and earlier.region = pool.region and earlier.zone = pool.zone
-              and earlier.instance_type = pool.instance_type and earlier.mode = pool.mode
-              and earlier.held_from <= starts_at), starts_at)
+          and book.instance_type = pool.instance_type and book.mode = pool.mode and held_from >= since
+        order by held_from limit 100000
       ) book
     ),
     paid as (

@@ -3,14 +3,14 @@ import { type SqlBool, sql } from 'kysely';
 import type { AgentFilter, HeartbeatInstance, HeartbeatInstanceDetail } from '../contracts/reads';
 import type { HibernationView } from '../contracts/messages';
 import type { AgentStatus, Health, InstanceStatus } from '../contracts/states';
-import { hibernationReading, searched } from './agent-reads';
+import { hibernationReading, livingAgents } from './agent-reads';
 import type { Db } from './connect';
 import { costsToday } from './costs';
 import { averageGpu, recentSamples } from './sample-reads';
 
 /**
- * A client's machines that are not terminated, of agents that are not deleted, by id from after `after`. A status names
- * an agent's, so it shows primaries only.
+ * A client's machines that are not terminated, of agents that are not deleted, by id from after `after`. A filter is about
+ * agents, so it shows only the machines that are their agents' primaries.
  * @param transaction in the client's scope.
  */
 export async function listHeartbeatInstances(
@@ -19,29 +19,54 @@ export async function listHeartbeatInstances(
   filter: AgentFilter,
   page: { after: string | null; limit: number },
 ): Promise<HeartbeatInstance[]> {
-  const { status, health, mode, az, region, search } = filter;
-  let query = instanceQuery(transaction)
+  const filtered = Object.values(filter).some((value) => value !== undefined);
+  const ids = await (filtered ? primaryIds : machineIds)(transaction, clientId, filter, page);
+  if (ids.length === 0) return [];
+  const rows = await instanceQuery(transaction)
     .where('instances.client_id', '=', clientId)
-    .where('instances.instance_status', '<>', 'terminated')
-    .where('agents.client_id', '=', clientId)
+    .where('instances.id', '=', sql<string>`any(${ids})`)
+    .orderBy('instances.id')
+    .execute();
+  const costs = await costsToday(transaction, clientId, ids);
+  return rows.map((row) => toInstance(row, costs.get(row.id) ?? null));
+}
+
+type Page = { after: string | null; limit: number };
+
+/** Read by the index instances_living, in its order. */
+async function machineIds(
+  transaction: Db,
+  clientId: string,
+  _filter: AgentFilter,
+  { after, limit }: Page,
+): Promise<string[]> {
+  let query = transaction
+    .selectFrom('instances')
+    .innerJoin('agents', 'agents.id', 'instances.agent_id')
+    .select('instances.id')
+    .where('instances.client_id', '=', clientId)
+    .where('instances.instance_status', '<>', sql.lit('terminated'))
     .where('agents.status', '<>', 'deleted')
     .orderBy('instances.id')
-    .limit(page.limit);
-  if (page.after !== null) query = query.where('instances.id', '>', page.after);
-  if (status || health) query = query.whereRef('instances.id', '=', 'agents.primary_instance_id');
-  if (status) query = query.where('agents.status', '=', status);
+    .limit(limit);
+  if (after !== null) query = query.where('instances.id', '>', after);
+  return (await query.execute()).map((row) => row.id);
+}
+
+async function primaryIds(
+  transaction: Db,
+  clientId: string,
+  filter: AgentFilter,
+  { after, limit }: Page,
+): Promise<string[]> {
+  const { health, ...others } = filter;
+  let query = livingAgents(transaction, clientId, others)
+    .select('agents.primary_instance_id as id')
+    .where('agents.primary_instance_id', '>', after ?? '')
+    .orderBy('agents.primary_instance_id')
+    .limit(limit);
   if (health) query = query.where(health === 'healthy' ? sql<SqlBool>`not (${UNWELL})` : UNWELL);
-  if (mode) query = query.where('instances.mode', '=', mode);
-  if (az) query = query.where('instances.az', '=', az);
-  if (region) query = query.where('instances.region', '=', region);
-  if (search) query = query.where(searched(search, sql.ref('instances.id')));
-  const rows = await query.execute();
-  const costs = await costsToday(
-    transaction,
-    clientId,
-    rows.map((row) => row.id),
-  );
-  return rows.map((row) => toInstance(row, costs.get(row.id) ?? null));
+  return (await query.execute()).flatMap((row) => row.id ?? []);
 }
 
 /** As the index agents_unwell has it. */

@@ -33,7 +33,7 @@ export async function listDeletedAgents(
       sql<boolean>`(deleted_at, id) < (timestamptz 'epoch' + ${micros}::bigint * interval '1 microsecond', ${id})`,
     );
   }
-  if (search) query = query.where(searched(search, sql.ref('agents.primary_instance_id')));
+  if (search) query = query.where(searched(search));
   const rows = await query.execute();
   return {
     agents: rows.map((row) => ({

@@ -91,6 +91,7 @@ export interface AgentsTable {
   created_at: WithDefault<Timestamp>;
   updated_at: WithDefault<Timestamp>;
   deleted_at: Timestamp | null;
+  search_text: GeneratedAlways<string>;
 }
 
 export interface InstancesTable {

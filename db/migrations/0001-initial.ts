@@ -64,9 +64,14 @@ create table agents (
   revision bigint not null,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
-  deleted_at timestamptz
+  deleted_at timestamptz,
+  -- What people search by a part of it.
+  search_text text not null generated always as
+    (lower(logical_agent_id || ' ' || id || ' ' || coalesce(primary_instance_id, ''))) stored
 );
-create index agents_of_client on agents (client_id, id) where status <> 'deleted';
+create index agents_of_client on agents (client_id, id) include (search_text) where status <> 'deleted';
+create index agents_by_instance on agents (client_id, primary_instance_id) include (search_text)
+  where status <> 'deleted';
 create index agents_by_status on agents (client_id, status, id);
 create index agents_by_zone on agents (client_id, az, id);
 create index agents_by_region on agents (client_id, region, id);
