@@ -3,6 +3,7 @@
  * All times are the database's own.
  */
 import { sql } from 'kysely';
+import { agentWorkflowId } from '../contracts/ids';
 import { signalNames } from '../contracts/messages';
 import { LEASE_INTERVALS } from '../contracts/policy-defaults';
 import type { InstanceRole } from '../contracts/states';
@@ -238,13 +239,18 @@ async function storeKnown(db: Db, beats: readonly Beat[], everyBeat: boolean): P
   });
   const standings = beats.map((): StoredBeat => 'none');
   const workflowIds = new Set<string>();
-  for (const { place, told, deleted, dueInSeconds, reason, ...standing } of rows) {
-    const warning =
-      dueInSeconds === null ? null : { secondsLeft: Math.max(0, dueInSeconds), reason: reason ?? '' };
-    standings[place] = deleted ? 'deleted' : { ...standing, warning };
-    if (told) workflowIds.add(`agent:${(beats[place] as Beat).agentId}`);
+  for (const row of rows) {
+    standings[row.place] = row.deleted ? 'deleted' : standingOf(row);
+    if (row.told) workflowIds.add(agentWorkflowId((beats[row.place] as Beat).agentId));
   }
   return { standings, workflowIds: [...workflowIds] };
+}
+
+function standingOf(row: StoredRow): Standing {
+  const { role, incarnation, currentIncarnation, intervalSeconds, configRevision, dueInSeconds } = row;
+  const warning =
+    dueInSeconds === null ? null : { secondsLeft: Math.max(0, dueInSeconds), reason: row.reason ?? '' };
+  return { role, incarnation, currentIncarnation, intervalSeconds, configRevision, warning };
 }
 
 /** Arrays of nothing but unknowns are sent empty: `unnest` fills them up. */

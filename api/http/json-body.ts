@@ -1,4 +1,5 @@
 /** Reads a request's JSON body, for Express and for the heartbeat intake alike. */
+import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import type { z } from 'zod';
 import { parseJson } from './json-text';
@@ -15,13 +16,8 @@ export async function readJson(request: IncomingMessage): Promise<unknown> {
   const bytes = await readBytes(request);
   if (bytes.length === 0) return {};
   checkContentType(request);
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    throw new Problem(400, 'malformed_body', 'The body is not UTF-8.');
-  }
-  const parsed = parseJson(text);
+  if (!isUtf8(bytes)) throw new Problem(400, 'malformed_body', 'The body is not UTF-8.');
+  const parsed = parseJson(bytes.toString());
   if (parsed.ok) return parsed.value;
   if (parsed.malformed) {
     throw new Problem(400, 'malformed_body', `The body is not JSON: ${parsed.reason}.`);
@@ -44,7 +40,8 @@ export function validate<S extends z.ZodType>(schema: S, value: unknown): z.outp
 }
 
 function checkContentType(request: IncomingMessage): void {
-  const encoding = request.headers['content-encoding'] ?? 'identity';
+  const { 'content-type': given, 'content-encoding': encoding = 'identity' } = request.headers;
+  if (given === 'application/json' && encoding === 'identity') return; // Nearly always.
   if (encoding !== 'identity') {
     throw new Problem(
       415,
@@ -65,22 +62,29 @@ function checkContentType(request: IncomingMessage): void {
 }
 
 /** What is too long is not read to its end, so the connection can't be used again. */
-async function readBytes(request: IncomingMessage): Promise<Buffer> {
+function readBytes(request: IncomingMessage): Promise<Buffer> {
   const announced = Number(request.headers['content-length'] ?? 0);
   if (announced > BODY_LIMIT_BYTES) throw tooLong(request);
-  const chunks: Buffer[] = [];
-  let length = 0;
-  await new Promise<void>((resolve, reject) => {
+  return new Promise<Buffer>((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    let ended = false;
     request.on('data', (chunk: Buffer) => {
       length += chunk.length;
       if (length > BODY_LIMIT_BYTES) reject(tooLong(request));
       else chunks.push(chunk);
     });
-    request.once('end', resolve);
-    request.once('error', () => reject(brokenOff()));
-    request.once('close', () => reject(brokenOff()));
+    request.on('end', () => {
+      ended = true;
+      const [only] = chunks;
+      resolve(chunks.length === 1 && only ? only : Buffer.concat(chunks, length));
+    });
+    const broken = () => {
+      if (!ended) reject(brokenOff());
+    };
+    request.on('error', broken);
+    request.on('close', broken);
   });
-  return Buffer.concat(chunks, length);
 }
 
 function tooLong(request: IncomingMessage): Problem {

@@ -18,8 +18,11 @@ export function statusReply(standing: Standing): StatusReply {
 }
 
 export function heartbeatReply(standing: Standing): HeartbeatReply {
-  const { incarnation, role, configRevision } = standing;
-  return { ...statusReply(standing), incarnation, role, config_revision: configRevision };
+  const reply = statusReply(standing) as HeartbeatReply;
+  reply.incarnation = standing.incarnation;
+  reply.role = standing.role;
+  reply.config_revision = standing.configRevision;
+  return reply;
 }
 
 function actionsOf({ role, currentIncarnation, warning }: Standing): HeartbeatAction[] {

@@ -1,8 +1,8 @@
 /** `spotkeeper bench <what>`: measures a part of the system, over sockets, on this machine. */
 import type { Command } from 'commander';
 import { benchCloud, type CloudBenchFigures } from '../bench/cloud-bench';
-import { listenForInterrupts } from '../start/interrupts';
-import { UsageError } from '../usage-error';
+import { interruptible, wholeNumber } from './bench-flags';
+import { addHeartbeatsBench } from './bench-heartbeats';
 
 interface CloudFlags {
   instances: string;
@@ -29,31 +29,7 @@ export function addBenchCommand(program: Command, finish: (exitCode: number) => 
       console.log(flags.json ? JSON.stringify(figures) : table(figures));
       finish(Object.keys(figures.failures).length > 0 ? 1 : 0);
     });
-}
-
-/** A first Ctrl-C ends the bench in order, with what it started; a second one does it at once. */
-async function interruptible<T>(run: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const abort = new AbortController();
-  const interrupts = listenForInterrupts(() => process.exit(130));
-  void interrupts.first.then((signal) =>
-    abort.abort(new Error(`The bench was ended by ${signal} before it had figures.`)),
-  );
-  try {
-    return await run(abort.signal);
-  } catch (error) {
-    abort.signal.throwIfAborted();
-    throw error;
-  } finally {
-    interrupts.dispose();
-  }
-}
-
-function wholeNumber(flag: string, text: string, most: number): number {
-  const value = /^\d{1,9}$/.test(text) ? Number(text) : 0;
-  if (value >= 1 && value <= most) return value;
-  throw new UsageError(
-    `The flag --${flag} is not usable: got "${text}"; it takes a whole number from 1 to ${most}.`,
-  );
+  addHeartbeatsBench(bench, finish);
 }
 
 function table({ launch_ms, page_ms, ...figures }: CloudBenchFigures): string {

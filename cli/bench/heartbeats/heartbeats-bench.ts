@@ -1,0 +1,252 @@
+/**
+ * `spotkeeper bench heartbeats`: how many durable heartbeats a second one API process takes on this machine, with
+ * everything else of the system on it, and what they cost Temporal.
+ */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import { DIST } from '../../checkout';
+import { machine, tenths } from '../figures';
+import { addFleet, readStored } from './fleet';
+import type { LoadCommand, LoadResult, LoadSettings } from './load';
+import { peakMemoryMb, processorSeconds } from './process-figures';
+import { type Stack, startStack } from './stack';
+import { timeSweeps } from './sweeps';
+import { eventsOfADay, naiveSignalsPerSecond, registerAgents } from './temporal-cost';
+
+export interface HeartbeatsBenchOptions {
+  /** That send. */
+  agents: number;
+  /** In the books. */
+  registered: number;
+  /** Heartbeats a second; null looks for the most that hold. */
+  rate: number | null;
+  /** Of the run that is reported. */
+  seconds: number;
+  env: NodeJS.ProcessEnv;
+  say: (line: string) => void;
+  signal: AbortSignal;
+}
+
+export interface HeartbeatsBenchFigures {
+  heartbeats_per_s: number;
+  /** From when a heartbeat was due until its answer was read. */
+  p50_ms: number | null;
+  p99_ms: number | null;
+  max_ms: number | null;
+  agents: number;
+  registered_agents: number;
+  connections: number;
+  /** In the database, of all runs; the same as were acknowledged. */
+  rows_counted: number;
+  acknowledged: number;
+  naive_signals_per_s: number;
+  /** Of a quiet agent. */
+  temporal_events_per_agent_day: number;
+  sweep_ms_at_100000: number | null;
+  sweep_leases: number;
+  sweep_ms: number;
+  sweep_all_lost_ms: number;
+  hot_update_share: number | null;
+  bytes_per_sample: number | null;
+  /** At a heartbeat every 30 s. */
+  sample_mb_per_day_of_10000_agents: number | null;
+  api_peak_memory_mb: number | null;
+  /** Processors taken by each during the run that is reported. */
+  processors: Record<string, number | null>;
+  machine: string;
+  /** Of the run that is reported; empty when all were acknowledged. */
+  failures: Record<string, number>;
+}
+
+/** A rate holds when nearly all of it is answered sooner than this. */
+const HOLDS_MS = 50;
+const MOST_CONNECTIONS = 10_000;
+const STEP_SECONDS = 6;
+const FIRST_RATE = 3_000;
+const STEP = 1.25;
+const REGISTERED_FOR_REAL = 65;
+
+/** @throws PartError if something doesn't start or ends; the signal's reason when it is aborted. */
+export async function benchHeartbeats(options: HeartbeatsBenchOptions): Promise<HeartbeatsBenchFigures> {
+  options.say('Starting a database, Temporal, the API and a worker …');
+  const stack = await startStack(options);
+  try {
+    const ends = Object.values(stack.parts).map((part) => part.failsEarly());
+    return await Promise.race([measure(stack, options), ...ends]);
+  } finally {
+    await stack.stop();
+  }
+}
+
+async function measure(stack: Stack, options: HeartbeatsBenchOptions): Promise<HeartbeatsBenchFigures> {
+  const { agents, registered, env, say, signal } = options;
+  say(`Registering ${REGISTERED_FOR_REAL} agents, and ${registered} in the books …`);
+  const real = await registerAgents(stack, REGISTERED_FOR_REAL, signal);
+  await addFleet(stack.databaseUrl, stack.clientId, registered, signal);
+
+  const connections = Math.min(agents, MOST_CONNECTIONS);
+  const load = await Load.start(stack, { agents, connections }, signal);
+  let best: LoadResult;
+  let processors: Record<string, number | null>;
+  let acknowledged = 0;
+  try {
+    say('Warming up …');
+    acknowledged += (await load.run(1_000, 5)).acknowledged;
+    const rate =
+      options.rate ?? (await findRate(load, say, (result) => (acknowledged += result.acknowledged)));
+    ({ best, processors } = await report(stack, load, rate, options, (result) => {
+      acknowledged += result.acknowledged;
+    }));
+  } finally {
+    await load.end();
+  }
+  const apiPeakMemory = peakMemoryMb(stack.parts.api.pid);
+  const stored = await readStored(stack.databaseUrl);
+
+  say('Counting what a day of heartbeats adds to an agent’s history …');
+  const [quiet, ...others] = real;
+  const events = await eventsOfADay(stack, quiet!, signal);
+  say('Sending a signal a heartbeat instead …');
+  const naive = await naiveSignalsPerSecond(stack, others, say, signal);
+  say('Timing lease sweeps …');
+  const sweeps = await timeSweeps(stack.databaseUrl, env);
+
+  const { bytesPerSample } = stored;
+  return {
+    heartbeats_per_s: Math.floor(best.acknowledged / Math.max(best.seconds, options.seconds)),
+    p50_ms: best.milliseconds && tenths(best.milliseconds.p50),
+    p99_ms: best.milliseconds && tenths(best.milliseconds.p99),
+    max_ms: best.milliseconds && tenths(best.milliseconds.max),
+    agents,
+    registered_agents: registered + real.length,
+    connections,
+    rows_counted: stored.samples,
+    acknowledged,
+    naive_signals_per_s: Math.round(naive),
+    temporal_events_per_agent_day: events,
+    sweep_ms_at_100000: sweeps.leases >= 100_000 ? sweeps.quietMs : null,
+    sweep_leases: sweeps.leases,
+    sweep_ms: sweeps.quietMs,
+    sweep_all_lost_ms: sweeps.allLostMs,
+    hot_update_share: stored.hotShare === null ? null : Math.round(stored.hotShare * 1000) / 1000,
+    bytes_per_sample: bytesPerSample === null ? null : Math.round(bytesPerSample),
+    sample_mb_per_day_of_10000_agents:
+      bytesPerSample === null ? null : Math.round((bytesPerSample * 10_000 * 2_880) / 1e6),
+    api_peak_memory_mb: apiPeakMemory,
+    processors,
+    machine: machine(),
+    failures: best.failures,
+  };
+}
+
+/** The highest rate of a ladder that holds. */
+async function findRate(
+  load: Load,
+  say: (line: string) => void,
+  onResult: (result: LoadResult) => void,
+): Promise<number> {
+  let held = FIRST_RATE;
+  for (let rate = FIRST_RATE; ; rate *= STEP) {
+    const result = await load.run(rate, STEP_SECONDS);
+    onResult(result);
+    say(`  ${Math.round(rate)} a second: ${sentence(result)}`);
+    if (!holds(result)) return held;
+    held = rate;
+  }
+}
+
+/** The run that is reported: at a rate a little lower, if it doesn't hold for longer. */
+async function report(
+  stack: Stack,
+  load: Load,
+  rate: number,
+  { seconds, say, rate: wished }: HeartbeatsBenchOptions,
+  onResult: (result: LoadResult) => void,
+): Promise<{ best: LoadResult; processors: Record<string, number | null> }> {
+  for (let attempt = 1; ; attempt += 1, rate *= 0.9) {
+    const pids = { ...stack.parts, load };
+    const taken = () =>
+      Object.entries(pids).map(
+        ([name, { pid }]) => [name, processorSeconds(pid, name === 'database')] as const,
+      );
+    const before = Object.fromEntries(taken());
+    const best = await load.run(rate, seconds);
+    const processors = Object.fromEntries(
+      taken().map(([name, after]) => {
+        const start = before[name];
+        const known = after !== null && start !== null && start !== undefined;
+        return [name, known ? Math.round(((after - start) / best.seconds) * 100) / 100 : null];
+      }),
+    );
+    onResult(best);
+    say(`${Math.round(rate)} a second for ${seconds} s: ${sentence(best)}`);
+    if (wished !== null || holds(best) || attempt === 5) return { best, processors };
+  }
+}
+
+function holds({ sent, acknowledged, milliseconds }: LoadResult): boolean {
+  return acknowledged === sent && milliseconds !== null && milliseconds.p99 < HOLDS_MS;
+}
+
+function sentence({ acknowledged, sent, milliseconds, failures }: LoadResult): string {
+  const times = milliseconds
+    ? `p50 ${tenths(milliseconds.p50)} ms, p99 ${tenths(milliseconds.p99)} ms`
+    : 'none answered';
+  const failed = Object.entries(failures).map(([kind, count]) => `${count} × ${kind}`);
+  return [`${acknowledged} of ${sent} acknowledged`, times, ...failed].join(', ');
+}
+
+/** The process that sends. */
+class Load {
+  private constructor(
+    private readonly child: ReturnType<typeof fork>,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  get pid(): number {
+    return this.child.pid as number;
+  }
+
+  static async start(
+    stack: Stack,
+    settings: Pick<LoadSettings, 'agents' | 'connections'>,
+    signal: AbortSignal,
+  ): Promise<Load> {
+    const { hostname, port } = new URL(stack.apiUrl);
+    const all: LoadSettings = { host: hostname, port: Number(port), ...settings };
+    const script = path.join(DIST, 'cli', 'bench', 'heartbeats', 'load.js');
+    const load = new Load(fork(script, [JSON.stringify(all)]), signal);
+    await load.next();
+    return load;
+  }
+
+  async run(rate: number, seconds: number): Promise<LoadResult> {
+    const command: LoadCommand = { type: 'run', rate, seconds };
+    this.child.send(command);
+    return (await this.next()) as LoadResult;
+  }
+
+  async end(): Promise<void> {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    const exited = once(this.child, 'exit');
+    if (this.child.connected) this.child.disconnect();
+    await exited;
+  }
+
+  private async next(): Promise<unknown> {
+    const done = new AbortController();
+    const either = AbortSignal.any([this.signal, done.signal]);
+    try {
+      const [message] = (await Promise.race([
+        once(this.child, 'message', { signal: either }),
+        once(this.child, 'exit', { signal: either }).then(([code]) => {
+          throw new Error(`The process that sends the heartbeats ended with exit code ${code}.`);
+        }),
+      ])) as [unknown];
+      return message;
+    } finally {
+      done.abort();
+    }
+  }
+}
