@@ -79,21 +79,30 @@ export interface AgentDetailRow extends AgentRow {
 }
 
 function agentQuery(transaction: Db) {
-  return transaction
-    .selectFrom('agents')
-    .leftJoin('leases', (join) =>
-      join
-        .onRef('leases.agent_id', '=', 'agents.id')
-        .onRef('leases.instance_id', '=', 'agents.primary_instance_id')
-        .on('leases.heartbeats', '>', '0'),
-    )
-    .selectAll('agents')
-    .select([
-      'leases.last_heartbeat_at',
-      'leases.state as lease_state',
-      'leases.gpu_utilization_percent',
-      sql<number | null>`extract(epoch from now() - leases.last_heartbeat_at)::float8`.as('silence'),
-    ]);
+  return (
+    transaction
+      .selectFrom('agents')
+      // Looked up by its key, whatever the planner thinks of reading all leases.
+      .leftJoinLateral(
+        (eb) =>
+          eb
+            .selectFrom('leases')
+            .select(['last_heartbeat_at', 'state', 'gpu_utilization_percent'])
+            .whereRef('leases.agent_id', '=', 'agents.id')
+            .whereRef('leases.instance_id', '=', 'agents.primary_instance_id')
+            .where('leases.heartbeats', '>', '0')
+            .limit(1)
+            .as('leases'),
+        (join) => join.onTrue(),
+      )
+      .selectAll('agents')
+      .select([
+        'leases.last_heartbeat_at',
+        'leases.state as lease_state',
+        'leases.gpu_utilization_percent',
+        sql<number | null>`extract(epoch from now() - leases.last_heartbeat_at)::float8`.as('silence'),
+      ])
+  );
 }
 
 type QueriedAgent = Awaited<ReturnType<ReturnType<typeof agentQuery>['execute']>>[number];

@@ -30,7 +30,7 @@ export async function costsToday(
         and (started_at is null or started_at > starts_at)
       group by instance_id
     ),
-    run as (
+    run as materialized (
       select machine.*, piece
       from machine
       left join stopped on stopped.instance_id = machine.id,
@@ -56,17 +56,21 @@ export async function costsToday(
         order by held_from limit 100000
       ) book
     ),
+    -- Most machines of a pool ran all day: what that costs is summed once.
     paid as (
-      select run.id, sum(range_seconds(run.piece * held)) as priced_seconds,
-        sum(range_seconds(run.piece * held) * usd_per_hour) / 3600 as cost
-      from run join price using (account_id, region, instance_type, mode, zone)
-      where run.piece && held
-      group by run.id
-    ),
-    ran as (select id, sum(range_seconds(piece)) as ran_seconds from run group by id)
+      select account_id, region, instance_type, mode, zone, piece,
+        sum(range_seconds(piece * held)) as priced_seconds,
+        sum(range_seconds(piece * held) * usd_per_hour) / 3600 as cost
+      from (select distinct account_id, region, instance_type, mode, zone, piece from run) ran
+      join price using (account_id, region, instance_type, mode, zone)
+      where piece && held
+      group by account_id, region, instance_type, mode, zone, piece
+    )
     select machine.id as instance_id,
-      case when ran_seconds is null then 0
-        when ran_seconds = priced_seconds then round(cost, 6) end::text as cost
-    from machine left join ran using (id) left join paid using (id)`.execute(transaction);
+      case when count(run.id) = 0 then 0
+        when sum(range_seconds(run.piece)) = sum(priced_seconds) then round(sum(cost), 6) end::text as cost
+    from (select id from machine) machine left join run on run.id = machine.id
+    left join paid using (account_id, region, instance_type, mode, zone, piece)
+    group by machine.id`.execute(transaction);
   return new Map(found.rows.map((row) => [row.instance_id, row.cost]));
 }

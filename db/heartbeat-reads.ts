@@ -135,20 +135,52 @@ export async function agentOfInstance(
   return row ? { agentId: row.id, deleted: row.status === 'deleted' } : null;
 }
 
+/**
+ * Each joined row is looked up by its key: with a limit of one, the planner can't choose to read a table from the first
+ * row to the last instead.
+ */
 function instanceQuery(transaction: Db) {
   return transaction
     .selectFrom('instances')
-    .innerJoin('agents', 'agents.id', 'instances.agent_id')
-    .leftJoin('leases', (join) =>
-      join
-        .onRef('leases.agent_id', '=', 'instances.agent_id')
-        .onRef('leases.instance_id', '=', 'instances.id')
-        .on('leases.heartbeats', '>', '0'),
+    .innerJoinLateral(
+      (eb) =>
+        eb
+          .selectFrom('agents')
+          .select([
+            'logical_agent_id',
+            'status',
+            'primary_instance_id',
+            'keep_alive_until',
+            'protected',
+            'hibernation',
+          ])
+          .whereRef('agents.id', '=', 'instances.agent_id')
+          .limit(1)
+          .as('agents'),
+      (join) => join.onTrue(),
     )
-    .leftJoin('instance_standing as standing', (join) =>
-      join
-        .onRef('standing.agent_id', '=', 'instances.agent_id')
-        .onRef('standing.instance_id', '=', 'instances.id'),
+    .leftJoinLateral(
+      (eb) =>
+        eb
+          .selectFrom('leases')
+          .selectAll()
+          .whereRef('leases.agent_id', '=', 'instances.agent_id')
+          .whereRef('leases.instance_id', '=', 'instances.id')
+          .where('leases.heartbeats', '>', '0')
+          .limit(1)
+          .as('leases'),
+      (join) => join.onTrue(),
+    )
+    .leftJoinLateral(
+      (eb) =>
+        eb
+          .selectFrom('instance_standing')
+          .selectAll()
+          .whereRef('instance_standing.agent_id', '=', 'instances.agent_id')
+          .whereRef('instance_standing.instance_id', '=', 'instances.id')
+          .limit(1)
+          .as('standing'),
+      (join) => join.onTrue(),
     )
     .select([
       'instances.id',
