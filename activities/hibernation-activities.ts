@@ -1,4 +1,5 @@
 /** EC2's part in putting machines to rest and waking them up, of one account in one region. */
+import { Context } from '@temporalio/activity';
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
 import { imageName, snapshotKey } from '../cloud/deterministic-names';
 import type { InstanceDescription, PowerOutcome } from '../cloud/instance-port';
@@ -13,6 +14,9 @@ import { heldBySwitch } from './stop-guards';
 
 const ASK_AGAIN = '5 s';
 
+/** EC2 shows a new instance within seconds; with the pauses between, these attempts take half a minute. */
+const ATTEMPTS_FOR_A_NEW_INSTANCE = 7;
+
 export function createHibernationActivities({ cloud, db }: Ec2Dependencies): HibernationActivities {
   return {
     planHibernation: (request) =>
@@ -20,12 +24,14 @@ export function createHibernationActivities({ cloud, db }: Ec2Dependencies): Hib
         const { clientId, agentId, instanceId, cause } = request;
         const found = await cloud.instances.describeOne(instanceId);
         if (found === null) {
-          return (await notFoundMeansGone(db, clientId, instanceId))
-            ? { outcome: 'gone', message: `EC2 does not know ${instanceId} any more` }
-            : {
-                outcome: 'impossible',
-                message: `EC2 does not show ${instanceId}, which proves nothing of an instance never seen`,
-              };
+          if (await notFoundMeansGone(db, clientId, instanceId)) {
+            return { outcome: 'gone', message: `EC2 does not know ${instanceId} any more` };
+          }
+          const message = `EC2 does not show ${instanceId}, which proves nothing of an instance never seen`;
+          if (Context.current().info.attempt < ATTEMPTS_FOR_A_NEW_INSTANCE) {
+            throw ApplicationFailure.create({ type: failureTypes.retry, message });
+          }
+          return { outcome: 'impossible', message };
         }
         await markSeen(db, clientId, instanceId);
         const gone = found.state === 'terminated' || found.state === 'shutting-down';
