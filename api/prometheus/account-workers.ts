@@ -12,22 +12,23 @@ export interface AccountWorkers {
 
 const MOST_QUEUES = 50;
 const ANSWER_MS = 2_000;
-const AGAIN_AFTER_MS = 30_000;
 /** A worker's poll waits for up to a minute, and the server remembers pollers for longer than they live. */
 const POLLED_WITHIN_MS = 75_000;
 
 export class AccountWorkersWatch {
   readonly #temporal: Client;
+  readonly #againAfterMs: number;
   #known: AccountWorkers[] = [];
-  #askedAtMs = -AGAIN_AFTER_MS;
+  #askedAtMs = -Infinity;
 
-  constructor(client: Client) {
+  constructor(client: Client, againAfterMs: number) {
     this.#temporal = client;
+    this.#againAfterMs = againAfterMs;
   }
 
   /** Of the largest places. Empty while Temporal doesn't answer: that says nothing about workers. */
   async look(places: FleetFigures['places']): Promise<AccountWorkers[]> {
-    if (performance.now() - this.#askedAtMs < AGAIN_AFTER_MS) return this.#known;
+    if (performance.now() - this.#askedAtMs < this.#againAfterMs) return this.#known;
     const wanted = places
       // Whoever never registered may be in an account that nobody named.
       .filter(({ accountId, region }) => accountId !== 'unknown' && region !== 'unknown')

@@ -32,6 +32,7 @@ export function fleetText(
     ...workGauges(figures, named),
     ...(named ? [accountWorkerGauge(workers)] : []),
   ]) {
+    if (samples.length === 0) continue; // Nothing known is no series, rather than one that says 0.
     const labelNames = [...new Set(samples.flatMap(([labels]) => Object.keys(labels)))];
     const gauge = new Gauge({ name, help, labelNames, registers: [registry] });
     for (const [labels, value] of samples) gauge.set(labels, value);

@@ -29,6 +29,8 @@ interface Reading {
 
 /** A reading that took a second is good for twenty. */
 const REST = 20;
+/** Temporal is asked for workers at every so many readings. */
+const ASKED_AFTER = 3;
 /** Prometheus itself gives up after ten seconds. */
 const PATIENCE_MS = 7_000;
 const LOGGED_EVERY_MS = 60_000;
@@ -44,7 +46,7 @@ export class FleetMetrics {
 
   constructor(parts: FleetMetricsParts) {
     this.#parts = parts;
-    this.#workers = new AccountWorkersWatch(parts.temporal);
+    this.#workers = new AccountWorkersWatch(parts.temporal, ASKED_AFTER * parts.cacheSeconds * 1000);
   }
 
   /**

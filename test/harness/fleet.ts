@@ -10,11 +10,14 @@ export interface FleetShape {
   idle: number;
   /** What each agent says that it has cost; null leaves it to the price book. */
   reportedCost: number | null;
+  account?: string;
 }
+
+const ACCOUNT = '123456789012';
 
 /** Agent `n` is `agent-n` on instance `i-n` of client `client-(n mod clients)`. Statistics are up to date. */
 export async function fillFleet(sql: Client, shape: FleetShape): Promise<void> {
-  const { agents, clients, orphaned, silent, idle, reportedCost } = shape;
+  const { agents, clients, orphaned, silent, idle, reportedCost, account = ACCOUNT } = shape;
   await sql.query(
     'insert into clients (id, name) select $1 || n, $1 || n from generate_series(0, $2 - 1) n',
     ['client-', clients],
@@ -31,11 +34,11 @@ export async function fillFleet(sql: Client, shape: FleetShape): Promise<void> {
     insert into agents (id, client_id, logical_agent_id, status, health, incarnation, primary_instance_id, instance_type,
       mode, az, region, account_id, terminate_wait_seconds, revision)
     select agent_id, client_id, 'name-' || n, status, 'healthy', 1, instance_id, 'g5.xlarge', mode, region || 'a', region,
-      '123456789012', 300, 1 from ${one}`);
+      '${account}', 300, 1 from ${one}`);
   await sql.query(`
     insert into instances (client_id, id, agent_id, instance_type, az, region, account_id, mode, instance_status,
       incarnation, created_at)
-    select client_id, instance_id, agent_id, 'g5.xlarge', region || 'a', region, '123456789012', mode, 'primary', 1,
+    select client_id, instance_id, agent_id, 'g5.xlarge', region || 'a', region, '${account}', mode, 'primary', 1,
       now() - interval '10 hours' from ${one}`);
   await sql.query(`
     insert into instance_standing (agent_id, instance_id, client_id, role, incarnation, current_incarnation,
@@ -48,7 +51,7 @@ export async function fillFleet(sql: Client, shape: FleetShape): Promise<void> {
       case when idle then 2 else 20 + n % 80 end, $1::numeric, case when idle then now() - interval '2 hours' end,
       100, n % 3, now() - interval '10 hours',
       now() - case status when 'online' then interval '10 seconds' when 'silent' then interval '4 minutes'
-        else interval '2 hours' end, now() + interval '1 minute'
+        else interval '2 hours' end, now() + interval '1 hour'
     from ${one}`,
     [reportedCost],
   );
@@ -56,11 +59,17 @@ export async function fillFleet(sql: Client, shape: FleetShape): Promise<void> {
 }
 
 /** The price of the fleet's machines in one region, from a day ago. */
-export async function setPrice(sql: Client, region: string, mode: 'spot' | 'ondemand', usdPerHour: number) {
+export async function setPrice(
+  sql: Client,
+  region: string,
+  mode: 'spot' | 'ondemand',
+  usdPerHour: number,
+  account = ACCOUNT,
+) {
   await sql.query(
     `insert into price_book (account_id, region, instance_type, mode, zone, held_from, usd_per_hour)
-     values ('123456789012', $1, 'g5.xlarge', $2, case $2 when 'spot' then $1 || 'a' else '' end,
+     values ($4, $1, 'g5.xlarge', $2, case $2 when 'spot' then $1 || 'a' else '' end,
        now() - interval '1 day', $3)`,
-    [region, mode, usdPerHour],
+    [region, mode, usdPerHour, account],
   );
 }

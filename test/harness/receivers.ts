@@ -50,7 +50,9 @@ export class HttpReceiver {
     const server = tls ? createSecureServer(tls, onRequest) : createServer(onRequest);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
-    const receiver: HttpReceiver = new HttpReceiver(`${tls ? 'https' : 'http'}://127.0.0.1:${port}`, () => server.close());
+    const receiver: HttpReceiver = new HttpReceiver(`${tls ? 'https' : 'http'}://127.0.0.1:${port}`, () =>
+      server.close(),
+    );
     server.on('connection', (socket: Socket) => {
       receiver.#sockets.add(socket);
       socket.once('close', () => receiver.#sockets.delete(socket));

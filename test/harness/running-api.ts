@@ -52,13 +52,13 @@ export class RunningApi {
       ...env,
     };
     const workerEnv = {
-      ...shared,
       AWS_ACCOUNT_ID: uniqueAccount(),
       AWS_REGIONS: 'us-east-1',
-      AWS_ENDPOINT_URL: `http://${NOWHERE}`,
+      AWS_ENDPOINT_URL_EC2: `http://${NOWHERE}`,
       AWS_ACCESS_KEY_ID: 'test',
       AWS_SECRET_ACCESS_KEY: 'test',
       API_PUBLIC_URL: `http://${NOWHERE}`,
+      ...shared,
     };
     const running = worker ? await startProcess('worker', workerEnv) : null;
     const api = await startProcess('api', { ...shared, PORT: '0' });

@@ -6,6 +6,7 @@ import { execFile } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Client } from 'pg';
+import { parse } from 'yaml';
 import { anyFreePort } from '../../cli/parts/free-port';
 import type { Part } from '../../cli/parts/part';
 import { postgresBinaries } from '../../cli/parts/postgres-binaries';
@@ -24,10 +25,13 @@ let port: number;
 let postgres: Part;
 let compose: ComposeFile;
 let apiPort: number;
+/** Of each service, in place of the one port that they all have in networks of their own. */
+const metricsPorts = new Map<string, number>();
 const started: TestProcess[] = [];
 
 beforeAll(async () => {
   [port, apiPort] = [await anyFreePort(), await anyFreePort()];
+  for (const service of ['api', 'worker']) metricsPorts.set(service, await anyFreePort());
   postgres = await startFreshServer();
   compose = readCompose({
     POSTGRES_PASSWORD: PASSWORD,
@@ -71,6 +75,21 @@ it('calls the API healthy once it serves, and ready beside its worker', async ()
   expect([ready.status, await ready.json()]).toEqual([200, expect.objectContaining({ status: 'ready' })]);
   const page = await (await fetch(`http://127.0.0.1:${apiPort}/`)).text();
   expect(page).toContain('<title>Spotkeeper</title>');
+});
+
+it('shows Prometheus the API and the worker where it looks for them', async () => {
+  const { scrape_configs: jobs } = parse(
+    readFileSync(path.join(ROOT, 'deploy', 'prometheus', 'prometheus.yml'), 'utf8'),
+  ) as { scrape_configs: { job_name: string; static_configs: { targets: string[] }[] }[] };
+  for (const [service, metric] of [
+    ['api', 'dumont_agents_active'],
+    ['worker', 'spotkeeper_worker_rounds_total'],
+  ] as const) {
+    const job = jobs.find((one) => one.job_name === service);
+    expect(job?.static_configs).toEqual([{ targets: [`${service}:9464`] }]);
+    const page = await fetch(`http://127.0.0.1:${metricsPorts.get(service)}/metrics`);
+    expect(await page.text()).toContain(metric);
+  }
 });
 
 it('makes the first tokens, with which the API lets people in', async () => {
@@ -142,7 +161,8 @@ function environmentOf(service: string): NodeJS.ProcessEnv {
     name,
     String(value)
       .replace('@postgres:5432/', `@127.0.0.1:${port}/`)
-      .replace(/^temporal:7233$/, testServers().temporalAddress),
+      .replace(/^temporal:7233$/, testServers().temporalAddress)
+      .replace(/^0\.0\.0\.0:9464$/, `127.0.0.1:${metricsPorts.get(service)}`),
   ]);
   const environment = Object.fromEntries(given) as NodeJS.ProcessEnv;
   if (environment['TASK_QUEUE']) environment['TASK_QUEUE'] = taskQueue;
