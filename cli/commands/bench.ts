@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { benchCloud, type CloudBenchFigures } from '../bench/cloud-bench';
 import { interruptible, wholeNumber } from './bench-flags';
 import { addHeartbeatsBench } from './bench-heartbeats';
+import { addReadsBench, addSamplesBench } from './bench-reads';
 
 interface CloudFlags {
   instances: string;
@@ -30,6 +31,8 @@ export function addBenchCommand(program: Command, finish: (exitCode: number) => 
       finish(Object.keys(figures.failures).length > 0 ? 1 : 0);
     });
   addHeartbeatsBench(bench, finish);
+  addReadsBench(bench, finish);
+  addSamplesBench(bench, finish);
 }
 
 function table({ launch_ms, page_ms, ...figures }: CloudBenchFigures): string {
