@@ -230,6 +230,8 @@ export interface AgentSummary {
   gpu_utilization: number | null;
   /** Whether a person asked that no policy stops or deletes its machine. */
   protected: boolean;
+  /** While it is warned of being hibernated for its idleness: in how many seconds, and why. */
+  idle_warning: { seconds_left: number; reason: string } | null;
   hibernation: HibernationReading | null;
   active_switch: string | null;
   keep_alive_until: string | null;

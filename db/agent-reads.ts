@@ -95,11 +95,26 @@ function agentQuery(transaction: Db) {
             .as('leases'),
         (join) => join.onTrue(),
       )
+      .leftJoinLateral(
+        (eb) =>
+          eb
+            .selectFrom('instance_standing')
+            .select(['hibernation_due_at', 'hibernation_reason'])
+            .whereRef('instance_standing.agent_id', '=', 'agents.id')
+            .whereRef('instance_standing.instance_id', '=', 'agents.primary_instance_id')
+            .limit(1)
+            .as('standing'),
+        (join) => join.onTrue(),
+      )
       .selectAll('agents')
       .select([
         'leases.last_heartbeat_at',
         'leases.state as lease_state',
         'leases.gpu_utilization_percent',
+        'standing.hibernation_reason',
+        sql<number | null>`extract(epoch from standing.hibernation_due_at - now())::float8`.as(
+          'warning_seconds',
+        ),
         sql<number | null>`extract(epoch from now() - leases.last_heartbeat_at)::float8`.as('silence'),
       ])
   );
@@ -123,6 +138,13 @@ function toRow(row: QueriedAgent): AgentRow {
     seconds_since_heartbeat: row.silence === null ? null : Math.max(0, Math.round(row.silence)),
     gpu_utilization: row.lease_state === 'live' ? row.gpu_utilization_percent : null,
     protected: row.protected,
+    idle_warning:
+      row.warning_seconds === null
+        ? null
+        : {
+            seconds_left: Math.max(0, Math.round(row.warning_seconds)),
+            reason: row.hibernation_reason ?? '',
+          },
     hibernation: row.hibernation && hibernationReading(row.hibernation as unknown as HibernationView),
     active_switch: row.active_switch,
     keep_alive_until: row.keep_alive_until?.toISOString() ?? null,

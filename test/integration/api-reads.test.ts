@@ -362,7 +362,21 @@ describe('lists of agents', () => {
     expect(page.body.next_after).toBe('l-2');
     expect(await agents('az=sa-east-1a&limit=2&after=l-2')).toEqual(['l-3']);
     const [one] = (await get('/api/client/alpha/agents?search=l-1')).body.agents as object[];
-    expect(one).toMatchObject({ gpu_utilization: 12.5, protected: false, hibernation: null });
+    expect(one).toMatchObject({
+      gpu_utilization: 12.5,
+      protected: false,
+      hibernation: null,
+      idle_warning: null,
+    });
+    await running.sql.query(
+      `update instance_standing set hibernation_due_at = now() + interval '100 seconds', hibernation_reason = 'idle'
+       where agent_id = 'l-1'`,
+    );
+    const [warned] = (await get('/api/client/alpha/agents?search=l-1')).body.agents as {
+      idle_warning: { seconds_left: number };
+    }[];
+    expect(warned).toMatchObject({ idle_warning: { reason: 'idle' } });
+    expect(Math.abs(100 - warned!.idle_warning.seconds_left)).toBeLessThanOrEqual(3);
 
     const history = await get('/api/client/alpha/agents/history?search=l-4');
     expect(history.body).toEqual({
