@@ -6,6 +6,7 @@ import type { InstanceDescription, PowerOutcome } from '../cloud/instance-port';
 import type { HibernationActivities, StopResult } from '../contracts/activities';
 import { failureTypes } from '../contracts/activities';
 import { autoTerminateOf } from '../db/agent-book';
+import { noteStarted, noteStopped } from '../db/instance-stops';
 import { markSeen, notFoundMeansGone } from '../db/instances';
 import { planRest } from '../policy/rest';
 import { ec2Step } from './cloud-failures';
@@ -69,8 +70,10 @@ export function createHibernationActivities({ cloud, db }: Ec2Dependencies): Hib
     proveStopped: ({ clientId, instanceId }) =>
       ec2Step(async () => {
         const found = await cloud.instances.describeOne(instanceId);
-        if (found?.state === 'stopped')
+        if (found?.state === 'stopped') {
+          await noteStopped(db, clientId, instanceId);
           return { message: `EC2 says it is stopped (${found.stateReason || 'no reason given'})` };
+        }
         const gone = found ? found.state === 'terminated' : await notFoundMeansGone(db, clientId, instanceId);
         if (gone) throw never(`Instance ${instanceId} ended while it was being stopped.`);
         throw notDoneYet(`EC2 says ${instanceId} is ${found?.state ?? 'not to be found'}.`);
@@ -144,13 +147,14 @@ export function createHibernationActivities({ cloud, db }: Ec2Dependencies): Hib
         const asked = await cloud.instances.start(instanceId);
         switch (asked.outcome) {
           case 'requested':
+            await noteStarted(db, clientId, instanceId);
             return { outcome: 'started', message: `EC2 starts ${instanceId}` };
           case 'unknown':
             return (await notFoundMeansGone(db, clientId, instanceId))
               ? { outcome: 'gone', message: asked.message }
               : { outcome: 'failed', message: asked.message };
           case 'wrong_state':
-            return afterWrongState(instanceId, asked.message);
+            return afterWrongState(clientId, instanceId, asked.message);
           case 'protected':
           case 'impossible':
             return { outcome: 'failed', message: asked.message };
@@ -158,9 +162,10 @@ export function createHibernationActivities({ cloud, db }: Ec2Dependencies): Hib
       }),
   };
 
-  async function afterWrongState(instanceId: string, message: string) {
+  async function afterWrongState(clientId: string, instanceId: string, message: string) {
     const state = (await cloud.instances.describeOne(instanceId))?.state;
     if (state === 'running' || state === 'pending') {
+      await noteStarted(db, clientId, instanceId);
       return { outcome: 'started' as const, message: `${instanceId} runs already` };
     }
     if (state === 'terminated' || state === 'shutting-down') return { outcome: 'gone' as const, message };
