@@ -39,6 +39,8 @@ async function main(): Promise<void> {
     taskQueue: settings.TASK_QUEUE,
     speed: settings.SPOTKEEPER_SPEED,
     everyBeat: settings.HEARTBEAT_SIGNALS === 'every',
+    heartbeatQueue: settings.HEARTBEAT_QUEUE,
+    requestTimeoutMs: settings.REQUEST_TIMEOUT_MS,
     workflowUrl: workflowUrls(settings.TEMPORAL_UI_URL, settings.TEMPORAL_NAMESPACE),
     targetRules: targetRules(settings),
     metrics: {

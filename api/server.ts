@@ -44,6 +44,9 @@ export interface ApiParts {
   speed: number;
   /** Each heartbeat becomes a signal. */
   everyBeat: boolean;
+  /** How many heartbeats may wait. */
+  heartbeatQueue: number;
+  requestTimeoutMs: number;
   workflowUrl: (workflowId: string) => string | null;
   /** Where notifications may be sent. */
   targetRules: TargetRules;
@@ -51,14 +54,16 @@ export interface ApiParts {
   log: Logger;
 }
 
-/** A sender that is slower, or holds a connection without a word, isn't waited for; milliseconds. */
-const PATIENCE: ServerOptions = {
-  headersTimeout: 10_000,
-  requestTimeout: 20_000,
-  connectionsCheckingInterval: 2_000,
-  // Longer than the sources' longest pause between two heartbeats.
-  keepAliveTimeout: 75_000,
-};
+/** A sender that is slower, or holds a connection without a word, isn't waited for. */
+function patience(requestTimeoutMs: number): ServerOptions {
+  return {
+    requestTimeout: requestTimeoutMs,
+    headersTimeout: requestTimeoutMs / 2,
+    connectionsCheckingInterval: Math.min(2_000, requestTimeoutMs / 4),
+    // Longer than the sources' longest pause between two heartbeats.
+    keepAliveTimeout: 75_000,
+  };
+}
 
 export interface Api {
   server: Server;
@@ -75,14 +80,14 @@ export function createApi(parts: ApiParts): Api {
   const { ingestDb, log } = parts;
   const authenticator = new Authenticator(parts.apiDb);
   const delivery = new SignalDelivery(ingestDb, signalSender(parts.temporal), log);
-  const intake = new HeartbeatIntake({ ...parts, authenticator, delivery });
+  const intake = new HeartbeatIntake({ ...parts, maxWaiting: parts.heartbeatQueue, authenticator, delivery });
   const requests = new ProcessMetrics();
   const fleet = new FleetMetrics({ ...parts, ...parts.metrics });
   const page = new MetricsPage({ authenticator, requests, fleet, ...parts.metrics });
   const { statusAgents } = intake;
   const app = createApp({ ...parts, authenticator, delivery, page, statusAgents });
   addOutboxGauges(requests.registry, () => readOutbox(ingestDb));
-  const server = createServer(PATIENCE, (request, response) => {
+  const server = createServer(patience(parts.requestTimeoutMs), (request, response) => {
     const address = intake.addressOf(request);
     requests.watch(address === null ? 'http' : 'heartbeat', request, response);
     if (address === null) app(request, response);

@@ -29,6 +29,12 @@ const apiVariables = z.object({
     .enum(['news', 'every'])
     .default('news')
     .describe('news (only heartbeats that say something new reach the workflow) or every'),
+  HEARTBEAT_QUEUE: wholeNumber(1, 1_000_000)
+    .default(10_000)
+    .describe('how many heartbeats may wait to be stored, from 1 to 1000000; more are refused for a moment'),
+  REQUEST_TIMEOUT_MS: wholeNumber(100, 600_000)
+    .default(20_000)
+    .describe('milliseconds in which a request must have arrived, its headers in half of it'),
   SPOTKEEPER_SPEED: speedVariable,
   METRICS_ACCESS: z
     .enum(['admin', 'anyone'])

@@ -26,8 +26,6 @@ const PATH = /^\/api\/(?:agents\/([\w-]{1,64})\/heartbeat|agent\/status)\/?(?:\?
 
 const QUEUE = {
   maxBatch: 500,
-  /** What is stored in about a second. */
-  maxWaiting: 10_000,
   /** An instance sends one at a time; more are retries. */
   maxOfKey: 16,
   atOnce: 2,
@@ -43,6 +41,8 @@ export interface IntakeParts extends RegistrationParts {
   authenticator: Authenticator;
   delivery: SignalDelivery;
   everyBeat: boolean;
+  /** Heartbeats beyond these are refused; by default what is stored in about a second. */
+  maxWaiting: number;
   log: Logger;
 }
 
@@ -61,6 +61,7 @@ export class HeartbeatIntake {
     this.statusAgents = new StatusAgents(parts);
     this.#commits = new GroupCommit<Beat, StoredBeat>({
       ...QUEUE,
+      maxWaiting: parts.maxWaiting,
       store: (beats) => this.#store(beats),
       keyOf,
       laneOf: (beat) => beat.clientId,
