@@ -9,6 +9,7 @@ import {
   createNotificationActivities,
   type NotificationDependencies,
 } from '../activities/notifications/notification-activities';
+import { createPriceActivities } from '../activities/price-activities';
 import { createRestActivities } from '../activities/rest-activities';
 import type { CloudPort } from '../cloud/cloud-port';
 import { ec2TaskQueue } from '../contracts/ids';
@@ -69,7 +70,10 @@ export async function createWorkerSet(options: WorkerSetOptions): Promise<Worker
         Worker.create({
           ...shared,
           taskQueue: ec2TaskQueue(accountId, region),
-          activities: createEc2Activities({ cloud, db, apiPublicUrl, terminationCap }),
+          activities: {
+            ...createEc2Activities({ cloud, db, apiPublicUrl, terminationCap }),
+            ...createPriceActivities({ prices: cloud.market, db }),
+          },
         }),
       ),
     );
