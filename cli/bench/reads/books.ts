@@ -2,7 +2,11 @@
 import type { Client } from 'pg';
 
 /** These have samples, sums and events behind them; the others only a lease. */
-export const WITH_HISTORY = 200;
+const WITH_HISTORY = 200;
+
+export function withHistory(agents: number): number {
+  return Math.min(agents, WITH_HISTORY);
+}
 
 /** Every n-th agent is so. */
 const EVERY = { orphaned: 500, unhealthy: 400, onDemand: 10, deleted: 20 } as const;
@@ -15,6 +19,7 @@ export async function fillBooks(
   clientId: string,
   agents: number,
   say: (line: string) => void,
+  signal: AbortSignal,
 ): Promise<void> {
   const fleet = `(select n, 'agent-' || lpad(n::text, 7, '0') as agent_id, 'i-' || lpad(to_hex(n), 17, '0') as instance_id,
       'us-east-1' || chr(97 + n % 6) as az, case when n % ${EVERY.onDemand} = 3 then 'ondemand' else 'spot' end as mode,
@@ -23,6 +28,7 @@ export async function fillBooks(
       (array['g5.xlarge', 'p3.2xlarge', 'g4dn.xlarge', 'c6i.large'])[1 + n % 4] as type
     from generate_series(1, $2::int) n) fleet`;
   const run = async (what: string, text: string, values: unknown[] = [clientId, agents]) => {
+    signal.throwIfAborted();
     say(`Writing ${what} …`);
     await sql.query(text, values);
   };
@@ -77,7 +83,7 @@ export async function fillBooks(
      from unnest(array['g5.xlarge', 'p3.2xlarge', 'g4dn.xlarge', 'c6i.large']) type`,
     [],
   );
-  await fillSamples(sql, run);
+  await fillSamples(sql, withHistory(agents), run);
   say('Letting the database look at what it has …');
   await sql.query('vacuum analyze');
   await sql.query('checkpoint');
@@ -86,6 +92,7 @@ export async function fillBooks(
 /** Twenty minutes of everyone, as they come: a minute's beats of all, then the next minute's. Then days of a few. */
 async function fillSamples(
   sql: Client,
+  withSums: number,
   run: (what: string, text: string, values?: unknown[]) => Promise<void>,
 ): Promise<void> {
   const values = `true, true, false, 0, 50 + lease_id % 50, 18.4, 45, 12, 45.2, 2.40, 7200`;
@@ -103,7 +110,7 @@ async function fillSamples(
     'samples of a day, of some',
     `insert into heartbeat_samples (${columns})
      select now() - minute * interval '1 minute', lease_id, ${values} from generate_series(1439, 20, -1) minute, ${some}`,
-    [instanceNumber(WITH_HISTORY)],
+    [instanceNumber(withSums)],
   );
   for (const [table, step, count] of [
     ['heartbeat_samples_5m', '5 minutes', 7 * 288],
@@ -113,7 +120,7 @@ async function fillSamples(
       `${table} of some`,
       `insert into ${table} select date_bin('${step}', now(), '2001-01-01Z') - n * interval '${step}', lease_id, 5, 0, 0, 0, 5,
          50, 90, 18.4, 45, 12, 45.2, 2.40 from generate_series(${count}, 1, -1) n, ${some}`,
-      [instanceNumber(WITH_HISTORY)],
+      [instanceNumber(withSums)],
     );
     await sql.query(`insert into sample_rollups values ($1, date_bin('${step}', now(), '2001-01-01Z'))`, [
       table,

@@ -8,7 +8,7 @@ import { Failures } from '../failures';
 import { machine, percentile } from '../figures';
 import { openLoop } from '../open-loop';
 import { type OwnDatabase, startOwnDatabase } from '../own-database';
-import { agentNumber, fillBooks, instanceNumber, WITH_HISTORY } from './books';
+import { agentNumber, fillBooks, instanceNumber, withHistory } from './books';
 
 export interface ReadsBenchOptions {
   agents: number;
@@ -43,7 +43,7 @@ export async function benchReads(options: ReadsBenchOptions): Promise<ReadsBench
     const sql = new Client({ connectionString: database.url });
     await sql.connect();
     try {
-      await fillBooks(sql, database.clientId, options.agents, options.say);
+      await fillBooks(sql, database.clientId, options.agents, options.say, options.signal);
     } finally {
       await sql.end();
     }
@@ -74,10 +74,10 @@ function startApi(database: OwnDatabase, env: NodeJS.ProcessEnv): Promise<Part> 
 /** By name, the address of the n-th request of each read. */
 function readsOf(clientId: string, agents: number): Record<string, (n: number) => string> {
   const some = (n: number) => 1 + ((n * 7919) % agents);
-  const withHistory = (n: number) => 1 + ((n * 31) % WITH_HISTORY);
+  const known = (n: number) => 1 + ((n * 31) % withHistory(agents));
   const list = `/api/client/${clientId}/agents`;
   const ago = (hours: number) => encodeURIComponent(new Date(Date.now() - hours * HOUR_MS).toISOString());
-  const samples = (n: number) => `/api/agents/${agentNumber(withHistory(n))}/samples`;
+  const samples = (n: number) => `/api/agents/${agentNumber(known(n))}/samples`;
   return {
     'agent/instances, a page of 100': (n) =>
       `/api/agent/instances?limit=100&after=${instanceNumber(some(n))}`,
@@ -87,7 +87,7 @@ function readsOf(clientId: string, agents: number): Record<string, (n: number) =
     'agent/instances, a zone': (n) => `/api/agent/instances?limit=100&az=us-east-1${'abcdef'[n % 6]}`,
     'agent/instances, search': (n) => `/api/agent/instances?limit=100&search=trainer-${some(n)}`,
     'agent/instances/<id>': (n) => `/api/agent/instances/${instanceNumber(some(n))}`,
-    'agent/instances/<id>, long history': (n) => `/api/agent/instances/${instanceNumber(withHistory(n))}`,
+    'agent/instances/<id>, long history': (n) => `/api/agent/instances/${instanceNumber(known(n))}`,
     'client/<id>/agents, a page of 100': (n) => `${list}?after=${agentNumber(some(n))}`,
     'client/<id>/agents, a page of 1000': (n) => `${list}?limit=1000&after=${agentNumber(some(n))}`,
     'client/<id>/agents, orphaned': () => `${list}?status=orphaned`,
