@@ -21,7 +21,8 @@ export class SignalDelivery {
   readonly #waiting = new Set<string>();
   readonly #underWay = new Map<string, Promise<void>>();
   #rounds = 0;
-  #pausedUntilMs = 0;
+  /** Nothing could be delivered lately: until then nothing is tried, and then by one round at a time. */
+  #awayUntilMs: number | null = null;
   #stopped = false;
 
   constructor(db: Db, send: SendSignal, log: Logger) {
@@ -32,13 +33,17 @@ export class SignalDelivery {
 
   /** Soon delivers what the outbox holds for these workflows. */
   poke(workflowIds: Iterable<string>): void {
-    if (this.#stopped || Date.now() < this.#pausedUntilMs) return;
+    if (this.#stopped || Date.now() < (this.#awayUntilMs ?? 0)) return;
     for (const workflowId of workflowIds) this.#waiting.add(workflowId);
     this.#start();
   }
 
-  /** Resolves when delivery to the workflow was tried, whatever came of it, or takes too long to wait for. */
+  /**
+   * Resolves when delivery to the workflow was tried, whatever came of it, or takes too long to wait for; at once while
+   * Temporal is away.
+   */
   async tried(workflowId: string): Promise<void> {
+    if (this.#awayUntilMs !== null) return this.poke([workflowId]);
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(), LONGEST_WAIT_MS);
     const gaveUp = once(late.signal, 'abort');
@@ -48,6 +53,7 @@ export class SignalDelivery {
     }
     await Promise.race([this.#underWay.get(workflowId), gaveUp]);
     clearTimeout(timer);
+    if (late.signal.aborted) this.#isAway();
   }
 
   /** Ends what is under way and begins nothing more: what waits is the relay's. */
@@ -59,7 +65,7 @@ export class SignalDelivery {
 
   /** A workflow being delivered to waits its turn: it may have looked before the newest signal was there. */
   #start(): void {
-    while (this.#rounds < SIDE_BY_SIDE) {
+    while (this.#rounds < (this.#awayUntilMs === null ? SIDE_BY_SIDE : 1)) {
       const workflowIds: string[] = [];
       for (const workflowId of this.#waiting) {
         if (this.#underWay.has(workflowId)) continue;
@@ -80,10 +86,11 @@ export class SignalDelivery {
     try {
       const { delivered, failed } = await drainOutbox(this.#db, this.#send, { workflowIds });
       if (failed > 0) this.#log.warn({ failed, workflowIds }, 'signals wait in the outbox');
-      if (failed > 0 && delivered === 0) this.#pause();
+      if (failed > 0 && delivered === 0) this.#isAway();
+      else this.#awayUntilMs = null;
     } catch (error) {
       this.#log.warn({ err: error }, 'signals wait in the outbox: the database did not answer');
-      this.#pause();
+      this.#isAway();
     } finally {
       this.#rounds -= 1;
       for (const workflowId of workflowIds) this.#underWay.delete(workflowId);
@@ -92,8 +99,8 @@ export class SignalDelivery {
   }
 
   /** What waits here waits in the outbox as well. */
-  #pause(): void {
-    this.#pausedUntilMs = Date.now() + PAUSE_MS;
+  #isAway(): void {
+    this.#awayUntilMs = Date.now() + PAUSE_MS;
     this.#waiting.clear();
   }
 }

@@ -22,7 +22,7 @@ afterAll(async () => {
   await database?.drop();
 });
 beforeEach(async () => {
-  await sql.query('truncate leases, instance_standing, outbox, sweep_runs, system_events cascade');
+  await sql.query('truncate leases, instance_standing, outbox, sweep_runs, system_events, agents cascade');
   await signIntake(db);
 });
 
@@ -91,4 +91,183 @@ it('leaves the sweep to the worker that has the lock', async () => {
   expect(await sweepLeases(db, 15)).toEqual({ swept: false, extended: 0, lost: 0 });
   await sql.query('commit');
   expect(await sweepLeases(db, 15)).toMatchObject({ lost: 1 });
+});
+
+describe('while no intake can store a heartbeat', () => {
+  const signed = (seconds: number) =>
+    sql.query(`update sweep_runs set last_run_at = now() - make_interval(secs => $1) where name = 'intake'`, [
+      seconds,
+    ]);
+
+  it('ends no lease, and extends all of them once when one can again', async () => {
+    await sweptLately();
+    await lease('one', -1);
+    await lease('two', -400);
+    await signed(6);
+    expect(await sweepLeases(db, 15)).toEqual({ swept: false, extended: 0, lost: 0 });
+    // Five minutes in which every sweep finds the same.
+    await sql.query(`update sweep_runs set last_run_at = now() - interval '5 minutes'`);
+    expect(await sweepLeases(db, 15)).toEqual({ swept: false, extended: 0, lost: 0 });
+    await signIntake(db);
+    expect(await sweepLeases(db, 15)).toEqual({ swept: true, extended: 2, lost: 0 });
+    expect(await sweepLeases(db, 15)).toEqual({ swept: true, extended: 0, lost: 0 });
+    await sql.query(`update leases set lease_until = now() - interval '1 second'`);
+    expect(await sweepLeases(db, 15)).toEqual({ swept: true, extended: 0, lost: 2 });
+  });
+
+  it('takes a system whose intake never was for one whose intake is away', async () => {
+    await sweptLately();
+    await lease('never', -1);
+    await sql.query(`delete from sweep_runs where name = 'intake'`);
+    expect(await sweepLeases(db, 15)).toMatchObject({ swept: false, lost: 0 });
+  });
+
+  it('takes a sign of the intake that may sign, and no earlier one for a later', async () => {
+    const ingest = connectDatabase(database.url, 'spotkeeper_ingest');
+    try {
+      await signed(60);
+      await signIntake(ingest);
+      const { rows } = await sql.query(`select now() - last_run_at < interval '2 seconds' as now
+        from sweep_runs where name = 'intake'`);
+      expect(rows).toEqual([{ now: true }]);
+    } finally {
+      await ingest.destroy();
+    }
+  });
+});
+
+describe('mass silence', () => {
+  beforeEach(sweptLately);
+
+  /** `ago` is when it was heard last; the interval is 30 s, the lease three of them. */
+  const agent = async (id: string, ago: number, options: { client?: string; status?: string } = {}) => {
+    const client = options.client ?? 'c1';
+    await lease(id, 90 - ago);
+    await sql.query(
+      `update leases set last_heartbeat_at = now() - make_interval(secs => $2), client_id = $3 where agent_id = $1`,
+      [id, ago, client],
+    );
+    await sql.query('update instance_standing set client_id = $2 where agent_id = $1', [id, client]);
+    if (!options.status) return;
+    await sql.query(
+      `insert into agents (id, client_id, logical_agent_id, status, health, incarnation, terminate_wait_seconds, revision)
+       values ($1, $2, $1, $3, 'healthy', 1, 300, 1) on conflict do nothing`,
+      [id, client, options.status],
+    );
+  };
+  const many = async (count: number, ago: number, name = `ago-${ago}`) => {
+    for (let number = 0; number < count; number += 1) await agent(`${name}-${number}`, ago);
+  };
+  const flags = async () =>
+    (
+      await sql.query<{ mass: boolean; n: number }>(
+        `select coalesce((payload ->> 'massSilence')::boolean, false) as mass, count(*)::int as n
+         from outbox group by mass order by mass`,
+      )
+    ).rows;
+  const events = async () =>
+    (await sql.query(`select client_id, severity, event_type, agent_id, details from system_events`)).rows;
+
+  it('is when over half of ten agents or more are lost or late: their news say so, and one event does', async () => {
+    await many(6, 95);
+    await many(4, 5);
+    expect(await sweepLeases(db, 15)).toMatchObject({ lost: 6 });
+    expect(await flags()).toEqual([{ mass: true, n: 6 }]);
+    expect(await events()).toEqual([
+      {
+        client_id: 'c1',
+        severity: 'critical',
+        event_type: 'mass_silence',
+        agent_id: null,
+        details: { agents: 10, agents_late_or_silent: 6 },
+      },
+    ]);
+  });
+
+  it('is seen at the first lease to end, though the others end one after the other over an interval', async () => {
+    // All stopped at one moment, each at another point of its interval.
+    for (let number = 0; number < 20; number += 1) await agent(`spread-${number}`, 61 + number * 1.5);
+    let swept = 0;
+    for (let round = 0; round < 12; round += 1) {
+      swept += (await sweepLeases(db, 15)).lost;
+      await sql.query(`update leases set lease_until = lease_until - interval '5 seconds',
+        last_heartbeat_at = last_heartbeat_at - interval '5 seconds'`);
+    }
+    expect(swept).toBe(20);
+    expect(await flags()).toEqual([{ mass: true, n: 20 }]);
+    expect(await events()).toHaveLength(1);
+  });
+
+  it.each<[string, () => Promise<void>]>([
+    [
+      'half of them',
+      async () => {
+        await many(5, 95);
+        await many(5, 5);
+      },
+    ],
+    ['nine agents', () => many(9, 95)],
+    [
+      'some that fall silent by themselves, long after others did',
+      async () => {
+        await many(20, 5_000);
+        await sql.query(`update leases set state = 'silent'`);
+        await many(3, 95);
+        await many(8, 5);
+      },
+    ],
+  ])('is not: %s', async (_name, given) => {
+    await given();
+    expect((await sweepLeases(db, 15)).lost).toBeGreaterThan(0);
+    expect((await flags()).map((row) => row.mass)).toEqual([false]);
+    expect(await events()).toEqual([]);
+  });
+
+  it('counts those heard lately only: agents that are long silent or at rest hide nothing', async () => {
+    await many(40, 5_000);
+    await sql.query(`update leases set state = 'silent'`);
+    for (let number = 0; number < 30; number += 1) {
+      await agent(`rest-${number}`, 5, { status: 'hibernated' });
+    }
+    await many(8, 95);
+    await many(4, 5);
+    await sweepLeases(db, 15);
+    expect(await flags()).toEqual([{ mass: true, n: 8 }]);
+  });
+
+  it('is no alarm when agents that were put to rest together stop sending', async () => {
+    for (let number = 0; number < 12; number += 1) {
+      await agent(`put-${number}`, 95, { status: 'hibernating' });
+    }
+    await many(5, 5);
+    await agent('alone', 95);
+    await sweepLeases(db, 15);
+    expect(await events()).toEqual([]);
+  });
+
+  it("is one client's, not its neighbour's", async () => {
+    await seedClient(database.url, 'c2');
+    await many(12, 95);
+    for (let number = 0; number < 12; number += 1) {
+      await agent(`other-${number}`, number < 2 ? 95 : 5, { client: 'c2' });
+    }
+    await sweepLeases(db, 15);
+    expect((await events()).map((event) => (event as { client_id: string }).client_id)).toEqual(['c1']);
+    expect(await flags()).toEqual([
+      { mass: false, n: 2 },
+      { mass: true, n: 12 },
+    ]);
+  });
+
+  it('is told again when it happens again later', async () => {
+    await many(12, 95);
+    await sweepLeases(db, 15);
+    await many(12, 95, 'more');
+    await sweepLeases(db, 15);
+    expect(await events()).toHaveLength(1);
+    await sql.query(`update sweep_runs set last_run_at = now() - interval '1 hour' where name like 'mass%'`);
+    await many(30, 95, 'again');
+    await sweepLeases(db, 15);
+    expect(await events()).toHaveLength(2);
+  });
 });
