@@ -1,9 +1,12 @@
 /** The `spotkeeper` command: `main(['start', '--speed', '60'])`. */
 import { Command, CommanderError } from 'commander';
 import { EnvironmentError } from '../contracts/environment';
+import { addAgentActs } from './commands/agent-acts';
+import { addAgentsCommands } from './commands/agents';
 import { addBenchCommand } from './commands/bench';
 import { addCloudCommand } from './commands/cloud';
 import { addStartCommand } from './commands/start';
+import { addStopSwitchCommand } from './commands/stop-switch';
 import { PartError } from './parts/part';
 import { UsageError } from './usage-error';
 
@@ -19,6 +22,9 @@ export async function main(args: string[]): Promise<number> {
   addStartCommand(program, finish);
   addCloudCommand(program, finish);
   addBenchCommand(program, finish);
+  addAgentsCommands(program, finish);
+  addAgentActs(program, finish);
+  addStopSwitchCommand(program, finish);
   try {
     await program.parseAsync(args, { from: 'user' });
     return exitCode;
