@@ -26,7 +26,9 @@ const TIMEOUT_MS = 10_000;
 const REGISTER_TIMEOUT_MS = 20_000;
 
 /** Statuses that say the token or the agent isn't known any more. */
-const UNKNOWN_TO_SERVER = new Set([401, 403, 404, 410]);
+const UNKNOWN_TO_SERVER = new Set([401, 403, 404]);
+/** A person deleted the agent: registering by itself would bring it back. */
+const DELETED = 410;
 
 export class ServerClient {
   readonly #base: string;
@@ -136,7 +138,9 @@ function refusal(reply: HttpReply, content: unknown): Outcome<never> {
   };
   const reason = typeof problem.detail === 'string' ? problem.detail : `the server answered ${reply.status}`;
   const code = reply.status === 409 ? problem.code : null;
-  if (code === 'stand_down' || code === 'unknown_launch') return { next: 'stand_down', message: reason };
+  if (code === 'stand_down' || code === 'unknown_launch' || reply.status === DELETED) {
+    return { next: 'stand_down', message: reason };
+  }
   const seconds = Number(reply.headers['retry-after'] ?? 0);
   const retryAfterMs = seconds > 0 && seconds <= 3600 ? seconds * 1000 : 0;
   const unknown = code === 'register_again' || UNKNOWN_TO_SERVER.has(reply.status);

@@ -31,6 +31,9 @@ import { Problem } from './http/problem';
 
 /** An answer takes milliseconds while a worker runs; without one it never comes. */
 const DEADLINE_MS = 8_000;
+const MOST_ATTEMPTS = 5;
+/** gRPC's status. */
+const FAILED_PRECONDITION = 9;
 
 /** Registers an instance with its agent's workflow, which starts if it isn't there. */
 export function registerWithAgent(
@@ -106,11 +109,24 @@ function update<Answer, Message>(
 }
 
 async function answered<T>(client: Client, agentId: string, call: () => Promise<T>): Promise<T> {
-  try {
-    return await client.withDeadline(Date.now() + DEADLINE_MS, call);
-  } catch (error) {
-    throw refusalOf(error, agentId) ?? error;
+  const deadline = Date.now() + DEADLINE_MS;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await client.withDeadline(deadline, call);
+    } catch (error) {
+      if (attempt < MOST_ATTEMPTS && wasUndone(error)) continue;
+      throw refusalOf(error, agentId) ?? error;
+    }
   }
+}
+
+/**
+ * The workflow task that took the update was thrown away by the server, because something else reached the workflow
+ * meanwhile; so the update had no effect, and is asked for again.
+ */
+function wasUndone(error: unknown): boolean {
+  const { cause } = error as { cause?: { code?: number; details?: string } };
+  return cause?.code === FAILED_PRECONDITION && /workflow task failure/.test(cause.details ?? '');
 }
 
 /** Null for what failures.ts turns into a refusal, whoever called: Temporal being away. */

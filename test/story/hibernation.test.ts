@@ -122,6 +122,12 @@ describe('a deleted agent', () => {
     expect(await cloudState(agent.firstInstanceId)).toBe('running');
     const [machine] = await agent.instances();
     expect(machine?.instance_status).not.toBe('terminating');
+    // Its agent hears of it, ends, and doesn't register by itself again.
+    await until(
+      'the agent has ended',
+      async () => (await agent.cloudInstances())[0]?.agent_pid === null,
+      20_000,
+    );
     // The workflow has nothing left to wind up.
     const handle = system.temporal.client.workflow.getHandle(`agent:${agent.agentId}`);
     await until(
