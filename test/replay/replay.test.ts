@@ -10,7 +10,15 @@ const histories = recordedHistories();
 
 it('has a recorded history of every workflow type', () => {
   const types = new Set(histories.map(({ workflowId }) => workflowId.split('-')[0]));
-  expect([...types].sort()).toEqual(['agent', 'delivery', 'notify', 'retire', 'switch']);
+  expect([...types].sort()).toEqual([
+    'agent',
+    'delivery',
+    'hibernate',
+    'notify',
+    'resume',
+    'retire',
+    'switch',
+  ]);
 });
 
 it.each(histories)('replays $workflowId', async ({ workflowId, history }) => {

@@ -1,4 +1,5 @@
 /** Machines put to rest and woken, by real processes: for silence, for a person, with the stop switch set, and deleted. */
+import { recordHistory } from '../harness/histories';
 import { until } from '../harness/until';
 import { type RunningAgent, System } from '../harness/system';
 
@@ -57,6 +58,8 @@ it('makes an image of a silent spot machine, ends it, and resumes the agent from
   expect(state).toMatchObject({ status: 'online', incarnation: 2, hibernation: null });
   const launched = await system.control(`instances/${state.primary?.instanceId}`);
   expect(launched['image_id']).toBe((rested.details as Record<string, unknown>)['image_id']);
+  recordHistory(`hibernate:${agent.agentId}:1`, 'hibernate-imaged');
+  recordHistory(`agent:${agent.agentId}`, 'agent-hibernated');
 }, 120_000);
 
 it('stops an on-demand machine for a person, keeps it as the primary, and starts it again', async () => {
@@ -76,6 +79,8 @@ it('stops an on-demand machine for a person, keeps it as the primary, and starts
   expect((await system.call('POST', `agents/${agent.agentId}/resume`)).status).toBe(202);
   await agent.event('agent_resumed');
   await agent.event('agent_online');
+  recordHistory(`hibernate:${agent.agentId}:1`, 'hibernate-stopped');
+  recordHistory(`resume:${agent.agentId}:2`, 'resume-started');
   expect(await agent.state()).toMatchObject({
     status: 'online',
     incarnation: 1,
@@ -136,6 +141,7 @@ describe('a deleted agent', () => {
       20_000,
     );
     expect((await system.call('DELETE', `agents/${agent.agentId}`)).status).toBe(200);
+    recordHistory(`agent:${agent.agentId}`, 'agent-deleted');
     const again = await system.agent('deleted');
     expect(again.agentId).not.toBe(agent.agentId);
   }, 120_000);
