@@ -195,6 +195,8 @@ export interface Limit {
 export interface TokenUse {
   readonly fingerprint: string;
   readonly instanceIds: readonly string[];
+  /** When the last of its instances was forgotten. */
+  readonly goneAt?: number;
 }
 
 /** A pool that the control API holds in one state, whatever the market says. */
