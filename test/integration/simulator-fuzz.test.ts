@@ -324,3 +324,31 @@ test('no dry run of any action changes anything', async () => {
   expect(await all()).toBe(before);
   expect(succeeding.size).toBeGreaterThan(ACTIONS.size * 0.7);
 });
+
+const RUN = 'Action=RunInstances&ImageId=ami-0123456789abcdef0&MinCount=1&MaxCount=1&InstanceType=g5.xlarge';
+const PROFILE = 'arn:aws:iam::000000000000:instance-profile/';
+
+test.each([
+  ['user data of line breaks', `${RUN}&UserData=${encodeURIComponent(`${'\n'.repeat(60_000)}!`)}`],
+  [
+    'the path of a profile',
+    `${RUN}&IamInstanceProfile.Arn=${encodeURIComponent(`${PROFILE}${'a/'.repeat(27)}!`)}`,
+  ],
+  [
+    'a filter of wild cards',
+    `Action=DescribeImages&Filter.1.Name=name&Filter.1.Value.1=${'*a'.repeat(500)}b`,
+  ],
+])('%s that would take long to read is answered at once', async (_, body) => {
+  const start = performance.now();
+  await wire.send({ body });
+  expect(performance.now() - start).toBeLessThan(2_000);
+});
+
+test.each([['0@1e999'], ['0@-1e300'], ['0@9e20'], ['0@1.2.3'], ['1@'], ['x']])(
+  'the page token %s is none',
+  async (text) => {
+    const token = Buffer.from(text).toString('base64url');
+    const reply = await wire.send({ body: `Action=DescribeSpotPriceHistory&NextToken=${token}` });
+    expect(codeOf(reply, 'DescribeSpotPriceHistory')).toBe('InvalidParameterValue');
+  },
+);
