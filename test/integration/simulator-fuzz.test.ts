@@ -352,3 +352,15 @@ test.each([['0@1e999'], ['0@-1e300'], ['0@9e20'], ['0@1.2.3'], ['1@'], ['x']])(
     expect(codeOf(reply, 'DescribeSpotPriceHistory')).toBe('InvalidParameterValue');
   },
 );
+
+test('an id of any text is refused in form by who lacks the permission', async () => {
+  await control(simulator, '/permissions', { effect: 'deny', action: '*' });
+  try {
+    for (const id of ['constructor-1', '__proto__-1', '-', 'i-', '']) {
+      const reply = await wire.send({ body: `Action=TerminateInstances&InstanceId.1=${id}` });
+      expect(codeOf(reply, 'TerminateInstances')).toBe('UnauthorizedOperation');
+    }
+  } finally {
+    await control(simulator, '/permissions/clear', {});
+  }
+});
