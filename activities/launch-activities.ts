@@ -75,7 +75,8 @@ export function createLaunchActivities({
         await settleLaunchIntent(db, launchId, { outcome: 'no_capacity', error: error.message });
         return { outcome: 'no_capacity' as const, message: error.message };
       }
-      if (error.kind === 'not_permitted' || error.kind === 'never') {
+      // One that is ambiguous may have launched, whatever its kind.
+      if (!error.ambiguous && (error.kind === 'not_permitted' || error.kind === 'never')) {
         await settleLaunchIntent(db, launchId, { outcome: 'failed', error: error.message });
       }
       throw error;

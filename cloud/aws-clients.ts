@@ -51,7 +51,7 @@ export function createAwsClients({ region, assumeRole, timeoutMs }: AwsCloudOpti
     region,
     retryMode: 'standard',
     customUserAgent: 'spotkeeper',
-    ...(assumeRole && { credentials: roleCredentials(assumeRole, region) }),
+    ...(assumeRole && { credentials: roleCredentials(assumeRole, region, timeoutMs ?? LOOK_MS) }),
   };
   const look = { ...shared, maxAttempts: 2, requestHandler: handler(timeoutMs ?? LOOK_MS) };
   const change = { ...shared, maxAttempts: 1, requestHandler: handler(timeoutMs ?? CHANGE_MS) };
@@ -86,8 +86,15 @@ function handler(requestTimeout: number) {
   };
 }
 
-/** An hour at a time, which every role allows; the SDK renews them some minutes before their end. */
-function roleCredentials({ roleArn, externalId }: { roleArn: string; externalId?: string }, region: string) {
+/**
+ * An hour at a time, which every role allows; the SDK renews them some minutes before their end. All calls wait for one
+ * answer of STS, so without a time limit one that never comes would hold up the worker for good.
+ */
+function roleCredentials(
+  { roleArn, externalId }: { roleArn: string; externalId?: string },
+  region: string,
+  timeoutMs: number,
+) {
   return fromTemporaryCredentials({
     params: {
       RoleArn: roleArn,
@@ -95,6 +102,6 @@ function roleCredentials({ roleArn, externalId }: { roleArn: string; externalId?
       DurationSeconds: 3600,
       ...(externalId !== undefined && { ExternalId: externalId }),
     },
-    clientConfig: { region },
+    clientConfig: { region, retryMode: 'standard', maxAttempts: 2, requestHandler: handler(timeoutMs) },
   });
 }

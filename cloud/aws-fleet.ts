@@ -39,11 +39,15 @@ export async function launchAcross({ changes }: AwsClients, spec: FleetSpec): Pr
     };
   } catch (error) {
     // A repeat with the same token needs the template as it was.
-    if (!(error as CloudError).ambiguous) await deleteTemplate(changes, template);
+    if (!isRepeated(error as CloudError)) await deleteTemplate(changes, template);
     throw error;
   }
   await deleteTemplate(changes, template);
   return launch;
+}
+
+function isRepeated({ kind, ambiguous }: CloudError): boolean {
+  return ambiguous || kind === 'retry' || kind === 'throttled';
 }
 
 /** 35 letters of the token's 64: as good as unique, and within the 128 of a template's name. */
@@ -68,7 +72,7 @@ async function createTemplate(changes: AwsClients['changes'], spec: FleetSpec, n
     await ask(ec2Call('CreateLaunchTemplate', name), () =>
       changes.send(
         new CreateLaunchTemplateCommand({
-          ClientToken: spec.clientToken,
+          // No token: the name is the key, and a token would stand for a template that is deleted.
           LaunchTemplateName: name,
           TagSpecifications: [{ ResourceType: 'launch-template', Tags: tagList(spec.tags) }],
           LaunchTemplateData: {

@@ -33,9 +33,7 @@ export class AwsImages implements ImagePort {
       });
       return { image: justCreated(imageId, spec), created: true };
     } catch (error) {
-      const image = await this.#fromLostAnswer(error as CloudError, spec.name);
-      if (image === null) throw error;
-      return { image, created: false };
+      return { image: await this.#fromLostAnswer(error as CloudError, spec.name), created: false };
     }
   }
 
@@ -64,16 +62,26 @@ export class AwsImages implements ImagePort {
         this.#clients.changes.send(new DeregisterImageCommand({ ImageId: imageId })),
       );
     } catch (error) {
-      if (!(error instanceof CloudError && isOverUnknownId(error, [imageId]))) throw error;
-      return { outcome: 'unknown' as const, message: error.message };
+      if (!(error instanceof CloudError)) throw error;
+      if (isOverUnknownId(error, [imageId])) return { outcome: 'unknown' as const, message: error.message };
+      // A repeat would find nothing to ask which snapshots were left.
+      const isGone = error.ambiguous && described && !(await this.describe([imageId])).found.has(imageId);
+      if (!isGone) throw error;
     }
     return { outcome: 'deregistered' as const, snapshotIds: described?.snapshotIds ?? [] };
   }
 
   /** An answer that was lost, or a name that is taken: what stands under the name is what was asked for. */
-  async #fromLostAnswer(error: CloudError, name: string): Promise<ImageDescription | null> {
-    if (!error.ambiguous && error.code !== 'InvalidAMIName.Duplicate') return null;
-    return this.#named(name);
+  async #fromLostAnswer(error: CloudError, name: string): Promise<ImageDescription> {
+    const isTaken = error.code === 'InvalidAMIName.Duplicate';
+    const image = error.ambiguous || isTaken ? await this.#named(name) : null;
+    if (image !== null) return image;
+    if (!isTaken) throw error;
+    throw new CloudError(
+      { kind: 'retry', code: error.code },
+      `EC2 has an image named ${name}, and does not show it yet. It is looked for again.`,
+      { cause: error },
+    );
   }
 
   async #named(name: string): Promise<ImageDescription | null> {

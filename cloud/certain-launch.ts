@@ -4,7 +4,8 @@
  *
  * 1. the same call with the same token is repeated until EC2 answers definitely, for as long as there is time;
  * 2. a definite refusal counts only when no earlier call may have launched, or the cloud shows nothing of one;
- * 3. out of time, the last error is thrown: the next run begins in doubt, so 2 holds over runs.
+ * 3. out of time, the last error is thrown: the next run begins in doubt, so 2 holds over runs;
+ * 4. a look that is refused proves nothing: its error is thrown as ambiguous, for the launch is as open as before.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { CloudError } from './cloud-error';
@@ -31,7 +32,7 @@ const LONGEST_PAUSE_MS = 2_000;
 const LOOKS = 3;
 const LOOK_PAUSE_MS = 1_000;
 
-/** @throws CloudError: a definite refusal with nothing launched, or what is to be tried again. */
+/** @throws CloudError: a definite refusal with nothing launched; else, ambiguous or to be tried again, the launch stays open. */
 export async function launchForCertain<T>(launch: CertainLaunch<T>): Promise<T> {
   let { inDoubt } = launch;
   for (let repeat = 0; ; repeat++) {
@@ -56,12 +57,22 @@ export async function launchForCertain<T>(launch: CertainLaunch<T>): Promise<T> 
         case 'never': {
           // A token with other parameters is one that was used: a release may send a launch otherwise than the last.
           const launched =
-            inDoubt || error.code === 'IdempotentParameterMismatch' ? await findPatiently(launch.find) : null;
+            inDoubt || error.code === 'IdempotentParameterMismatch' ? await findInDoubt(launch.find) : null;
           if (launched === null) throw error;
           return launched;
         }
       }
     }
+  }
+}
+
+async function findInDoubt<T>(find: () => Promise<T | null>): Promise<T | null> {
+  try {
+    return await findPatiently(find);
+  } catch (error) {
+    if (!(error instanceof CloudError)) throw error;
+    const { kind, code, message, cause } = error;
+    throw new CloudError({ kind, code, ambiguous: true }, message, { cause });
   }
 }
 

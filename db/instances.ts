@@ -122,11 +122,18 @@ export async function markSeen(db: Db, clientId: string, instanceId: string): Pr
     .execute();
 }
 
-/** Whether EC2's NotFound means that the instance is gone: a look has shown it before, or we know of it for an hour. */
+/**
+ * Whether EC2's NotFound means that the instance is gone: a look has shown it for a minute, or we know of it for an hour.
+ * A first look proves nothing of the next ones: they may be answered elsewhere in EC2, where it isn't known yet.
+ */
 export async function notFoundMeansGone(db: Db, clientId: string, instanceId: string): Promise<boolean> {
   const row = await db
     .selectFrom('instances')
-    .select(sql<boolean>`seen_at is not null or created_at < now() - interval '1 hour'`.as('gone'))
+    .select(
+      sql<boolean>`seen_at < now() - interval '1 minute' or created_at < now() - interval '1 hour'`.as(
+        'gone',
+      ),
+    )
     .where('client_id', '=', clientId)
     .where('id', '=', instanceId)
     .executeTakeFirst();

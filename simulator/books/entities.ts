@@ -43,6 +43,8 @@ export interface Instance {
   readonly state: InstanceState;
   /** When it has booted. */
   readonly runsAt: number;
+  /** When it was switched on; coming back from hibernation isn't that. */
+  readonly bootedAt: number;
   readonly notice: Notice | null;
   readonly rebalanceAt: number | null;
   /** When Describe calls begin to show it: EC2 is eventually consistent. */
@@ -195,6 +197,8 @@ export interface Limit {
 export interface TokenUse {
   readonly fingerprint: string;
   readonly instanceIds: readonly string[];
+  /** When the last of its instances was forgotten. */
+  readonly goneAt?: number;
 }
 
 /** A pool that the control API holds in one state, whatever the market says. */
@@ -207,6 +211,8 @@ export interface Machine {
   readonly metadataPort: number | null;
   /** The agent ended by itself without an error: it isn't started again. */
   readonly agentFinished: boolean;
+  /** The instance's `bootedAt` that the agent belongs to; null before there was one. */
+  readonly bootedAt: number | null;
 }
 
 export const FORMAT = 3;

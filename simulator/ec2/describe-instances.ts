@@ -7,9 +7,9 @@ import { Ec2Error } from './errors';
 import { readFilters } from './filters';
 import { instanceFilterValues, SAMPLE_INSTANCE } from './instance-filters';
 import { findInstances } from './instance-lookup';
-import { instanceXml } from './instance-xml';
 import type { Ec2Action } from './request';
 import { readUnorderedPage, takeUnorderedPage } from './unordered-paging';
+import { writtenInstance } from './written-instance';
 import type { XmlElements } from './xml';
 
 export const describeInstances: Ec2Action = {
@@ -45,7 +45,7 @@ export const describeInstances: Ec2Action = {
         reservationId,
         ownerId: cloud.accountId,
         groupSet: [],
-        instancesSet: instances.map((instance) => instanceXml(cloud, instance)),
+        instancesSet: instances.map((instance) => writtenInstance(cloud, instance)),
       })),
       nextToken,
     };

@@ -1,9 +1,10 @@
 import type { PoolRecord } from '../market/market';
+import { zoneId } from './describe-availability-zones';
 import { Ec2Error, invalid } from './errors';
 import { readFilters } from './filters';
 import { wholeSecond } from './instance-xml';
 import { readPage, takePage } from './paging';
-import type { Ec2Action } from './request';
+import type { Ec2Action, Ec2Request } from './request';
 
 const PRODUCT = 'Linux/UNIX';
 const PRODUCTS = [PRODUCT, `${PRODUCT} (Amazon VPC)`];
@@ -16,8 +17,8 @@ interface PricePoint {
 }
 
 /**
- * Newest first. Of each pool also the price that was in force at StartTime, whose time is before it. Of the last page
- * the NextToken is there and empty, as EC2 sends it.
+ * Newest first. Of each pool also the price that was in force at StartTime, whose time is before it. After the last page
+ * the NextToken is there and empty, of an answer that fits on one page it isn't there: EC2 has sent both.
  */
 export const describeSpotPriceHistory: Ec2Action = {
   parameters: [
@@ -32,7 +33,8 @@ export const describeSpotPriceHistory: Ec2Action = {
     'NextToken',
     'DryRun',
   ],
-  run({ cloud, region, parameters, now }) {
+  run(request) {
+    const { cloud, region, parameters, now } = request;
     const { clock, market } = cloud;
     const page = readPage(parameters, { min: 1, max: 1000, usual: 1000 });
     const readAt = page.readAt ?? now;
@@ -43,9 +45,7 @@ export const describeSpotPriceHistory: Ec2Action = {
     if (startWall > endWall && parameters.has('EndTime')) {
       throw new Ec2Error('InvalidParameterCombination', 'StartTime must not be after EndTime');
     }
-    const zone = parameters.text('AvailabilityZone');
-    if (zone !== null && !market.zones(region).includes(zone))
-      throw invalid(`Invalid availability zone: [${zone}]`);
+    const zone = readZone(request);
     const types = parameters.list('InstanceType');
     const products = parameters.list('ProductDescription');
     const points = market
@@ -70,16 +70,35 @@ export const describeSpotPriceHistory: Ec2Action = {
         spotPrice: price.toFixed(6),
         timestamp: time,
         availabilityZone: pool.zone,
+        availabilityZoneId: zoneId(pool.zone, region),
       })),
-      nextToken: nextToken ?? '',
+      nextToken: nextToken ?? (parameters.has('NextToken') ? '' : null),
     };
   },
 };
+
+/** By name or id; null when it doesn't matter. */
+function readZone({ cloud, region, parameters }: Ec2Request): string | null {
+  const name = parameters.text('AvailabilityZone');
+  const id = parameters.text('AvailabilityZoneId');
+  if (name === null && id === null) return null;
+  if (name !== null && id !== null) {
+    throw new Ec2Error(
+      'InvalidParameterCombination',
+      'The parameters AvailabilityZone and AvailabilityZoneId exclude each other.',
+    );
+  }
+  const zone = cloud.market.zones(region).find((known) => known === name || zoneId(known, region) === id);
+  if (zone === undefined) throw invalid(`Invalid availability zone: [${name ?? id}]`);
+  return zone;
+}
 
 function filterValues({ pool, price, time }: PricePoint, filter: string): readonly string[] | null {
   switch (filter) {
     case 'availability-zone':
       return [pool.zone];
+    case 'availability-zone-id':
+      return [zoneId(pool.zone, pool.region)];
     case 'instance-type':
       return [pool.instanceType];
     case 'product-description':

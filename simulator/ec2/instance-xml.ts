@@ -28,6 +28,7 @@ export function stateCode(state: InstanceState): number {
   return STATE_CODES[state];
 }
 
+/** Where it comes to depend on more than the record, written-instance.ts must know. */
 export function instanceXml(cloud: Cloud, instance: Instance): XmlElements {
   const hasNetwork = instance.state !== 'terminated';
   const isUp = instance.state === 'pending' || instance.state === 'running';

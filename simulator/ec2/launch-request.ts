@@ -107,7 +107,8 @@ export function readClientToken(parameters: QueryParameters): string | null {
 /** @throws Ec2Error for what isn't base64 of at most 16 KiB. */
 export function readUserData(userData: string | null): string | null {
   if (userData === null) return null;
-  if (!/^[A-Za-z0-9+/\r\n]*={0,2}\s*$/.test(userData)) throw invalid('Invalid BASE64 encoding of user data.');
+  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(userData.replace(/\s/g, '')))
+    throw invalid('Invalid BASE64 encoding of user data.');
   if (Buffer.from(userData, 'base64').length > LONGEST_USER_DATA_BYTES) {
     throw invalid(`User data is limited to ${LONGEST_USER_DATA_BYTES} bytes`);
   }
@@ -125,7 +126,7 @@ function readInstanceProfile(group: QueryParameters): string | null {
     );
   }
   if (arn !== null) {
-    const match = /^arn:aws:iam::\d{12}:instance-profile\/(?:[!-~]+\/)*([\w+=,.@-]{1,128})$/.exec(arn);
+    const match = /^arn:aws:iam::\d{12}:instance-profile\/(?:[!-~]+\/)?([\w+=,.@-]{1,128})$/.exec(arn);
     if (!match?.[1]) throw invalid(`Value (${arn}) for parameter iamInstanceProfile.arn is invalid.`);
     return match[1];
   }

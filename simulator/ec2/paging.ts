@@ -14,6 +14,9 @@ export interface Page<T> {
   readonly nextToken: string | null;
 }
 
+/** In cloud seconds: no cloud runs for three thousand years, and moments far beyond have no date. */
+const LATEST = 1e11;
+
 /** @throws Ec2Error for a token that isn't one of ours. */
 export function readPage(
   parameters: QueryParameters,
@@ -24,7 +27,7 @@ export function readPage(
   if (token === null) return { offset: 0, size: wanted, readAt: null };
   const match = /^(\d{1,12})@([\d.e+-]{1,30})$/.exec(Buffer.from(token, 'base64url').toString());
   const readAt = Number(match?.[2]);
-  if (!match || Number.isNaN(readAt)) throw invalid('Unable to parse pagination token');
+  if (!match || !(Math.abs(readAt) < LATEST)) throw invalid('Unable to parse pagination token');
   return { offset: Number(match[1]), size: wanted, readAt };
 }
 

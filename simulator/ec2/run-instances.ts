@@ -60,8 +60,12 @@ function readCounts(parameters: QueryParameters): { min: number; max: number } {
 }
 
 /** What the token launched; null when it is new. @throws Ec2Error when it stands for something else, or is spent. */
-function launchedBefore({ cloud }: Ec2Request, key: string, fingerprint: string): readonly Instance[] | null {
-  const verdict = judgeToken(cloud.books.get('token', key), fingerprint, (id) =>
+function launchedBefore(
+  { cloud, now }: Ec2Request,
+  key: string,
+  fingerprint: string,
+): readonly Instance[] | null {
+  const verdict = judgeToken(cloud.books.get('token', key), fingerprint, now, (id) =>
     cloud.books.get('instance', id),
   );
   switch (verdict.kind) {

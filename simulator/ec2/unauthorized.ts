@@ -6,14 +6,14 @@ import { Ec2Error } from './errors';
 import { isReading } from './request-buckets';
 
 /** Ids by their prefix: the resource's type, and whether its ARN names no account since anyone may own it. */
-const RESOURCES: Readonly<Record<string, readonly [type: string, ownerless: boolean]>> = {
-  i: ['instance', false],
-  vol: ['volume', false],
-  snap: ['snapshot', true],
-  ami: ['image', true],
-  sir: ['spot-instances-request', false],
-  lt: ['launch-template', false],
-};
+const RESOURCES: ReadonlyMap<string, readonly [type: string, ownerless: boolean]> = new Map([
+  ['i', ['instance', false]],
+  ['vol', ['volume', false]],
+  ['snap', ['snapshot', true]],
+  ['ami', ['image', true]],
+  ['sir', ['spot-instances-request', false]],
+  ['lt', ['launch-template', false]],
+]);
 /** What an action makes, when it names nothing that is there already. */
 const MADE: Readonly<Record<string, string>> = {
   RunInstances: 'instance/*',
@@ -49,7 +49,7 @@ function resourceArn({ action, parameters }: OpenCall, { region, accountId }: Ca
   if (made !== undefined) return `arn:aws:ec2:${region}:${accountId}:${made}`;
   for (const [name, value] of parameters) {
     if (!/^[A-Za-z]+Id(\.\d+)?$/.test(name)) continue;
-    const known = RESOURCES[value.slice(0, value.indexOf('-'))];
+    const known = RESOURCES.get(value.slice(0, value.indexOf('-')));
     if (!known) continue;
     const [type, ownerless] = known;
     return `arn:aws:ec2:${region}:${ownerless ? '' : accountId}:${type}/${value}`;

@@ -37,14 +37,18 @@ export function attachmentXml(cloud: Cloud, volumeId: string, attachment: Volume
 
 /** A device in an instance's block device mapping. */
 export function deviceXml(cloud: Cloud, device: Device): XmlElements {
-  const attachment = cloud.books.get('volume', device.volumeId)?.attachment;
   return {
     deviceName: device.name,
     ebs: {
       volumeId: device.volumeId,
-      status: attachment ? attachmentState(attachment, cloud.clock.now()) : 'detaching',
+      status: deviceState(cloud, device),
       attachTime: cloud.clock.wallAt(device.attachedAt),
       deleteOnTermination: device.deleteOnTermination,
     },
   };
+}
+
+export function deviceState(cloud: Cloud, device: Device): string {
+  const attachment = cloud.books.get('volume', device.volumeId)?.attachment;
+  return attachment ? attachmentState(attachment, cloud.clock.now()) : 'detaching';
 }

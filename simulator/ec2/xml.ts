@@ -7,9 +7,20 @@ export type XmlValue =
   | Date
   | null
   | undefined
+  | WrittenXml
   | readonly XmlValue[]
   | { readonly [element: string]: XmlValue };
 export type XmlElements = { readonly [element: string]: XmlValue };
+
+/** Elements that were written before and are put in as they are. */
+export class WrittenXml {
+  readonly text: string;
+
+  constructor(values: XmlElements) {
+    // Through bytes: a string that grew piece by piece stays in pieces, which every further use puts together anew.
+    this.text = Buffer.from(elements(values)).toString();
+  }
+}
 
 const NAMESPACE = 'http://ec2.amazonaws.com/doc/2016-11-15/';
 export const HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n';
@@ -56,6 +67,7 @@ class XmlText {
     else if (value === null || value === undefined) return;
     else if (typeof value !== 'object') this.#growing += String(value);
     else if (value instanceof Date) this.#growing += value.toISOString();
+    else if (value instanceof WrittenXml) this.#growing += value.text;
     else if (!isList(value)) this.add(value);
     else {
       for (const item of value) {

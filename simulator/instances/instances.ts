@@ -11,6 +11,7 @@ import { afterChange, fulfilledRequest, interruptionOf } from '../spot/request-l
 import type { SpotTerms } from '../spot/request-life';
 import type { LaunchDisks } from '../storage/disks';
 import type { Volumes } from '../storage/volumes';
+import { tokenAfter } from './client-tokens';
 import { EVENT_OF_STATE, instanceEvent } from './instance-events';
 import type { InstanceEventKind } from './instance-events';
 import { LateView } from './late-view';
@@ -173,11 +174,10 @@ export class Instances {
     for (const request of requests) onRequest(request);
   }
 
-  #forget({ id }: Instance, now: number): void {
-    this.#parts.books.commit(now, [
-      ['instance', id, null],
-      ['machine', id, null],
-    ]);
+  #forget(instance: Instance, now: number): void {
+    const { id } = instance;
+    const { books } = this.#parts;
+    books.commit(now, [['instance', id, null], ['machine', id, null], ...tokenAfter(books, instance, now)]);
     this.#late.forget(id);
     this.#parts.reconcile(id);
   }

@@ -117,6 +117,7 @@ export function start(
     state: 'pending',
     launchedAt: now,
     runsAt,
+    bootedAt: instance.stoppedBy === 'hibernate' ? instance.bootedAt : now,
     publicIp,
     notice: null,
     rebalanceAt: null,

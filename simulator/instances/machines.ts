@@ -40,7 +40,7 @@ interface Running {
   rebooting: boolean;
 }
 
-const NEW_MACHINE: Machine = { metadataPort: null, agentFinished: false };
+const NEW_MACHINE: Machine = { metadataPort: null, agentFinished: false, bootedAt: null };
 const GRACE_MILLISECONDS = 5000;
 
 export class Machines {
@@ -104,6 +104,7 @@ export class Machines {
         await this.#openMetadata(instance);
         return;
       case 'running':
+        await this.#endOfEarlierBoot(instance);
         await this.#openMetadata(instance);
         await this.#mount(instance);
         this.#startAgent(instance);
@@ -203,6 +204,14 @@ export class Machines {
     machine.restart = null;
     await machine.metadata?.close();
     machine.metadata = null;
+  }
+
+  /** An instance may have been off and on again by the time we look. */
+  async #endOfEarlierBoot({ id, bootedAt }: Instance): Promise<void> {
+    const before = this.#record(id).bootedAt;
+    if (before === bootedAt || this.#settings.agentProgram === null) return;
+    if (before !== null) await this.#dismantle(id, 'shut down');
+    this.#keep(id, { bootedAt, agentFinished: false });
   }
 
   /** What has ended by itself is started again when the machine boots. */

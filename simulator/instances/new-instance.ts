@@ -17,6 +17,7 @@ export function newInstance({ now, ...given }: Given): Instance {
     userData: null,
     publicIp: newPublicIp(),
     launchedAt: now,
+    bootedAt: now,
     state: 'pending',
     notice: null,
     rebalanceAt: null,
@@ -48,7 +49,7 @@ export function anotherOf(
   return {
     ...template,
     ...{ id, privateIp, publicIp: newPublicIp(), reservationId: newId('r') },
-    ...{ launchedAt: now, runsAt, visibleAt, state: 'pending', devices: [] },
+    ...{ launchedAt: now, bootedAt: now, runsAt, visibleAt, state: 'pending', devices: [] },
   };
 }
 

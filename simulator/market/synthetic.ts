@@ -1,8 +1,9 @@
 /**
  * The synthetic market: a made one with the habits of recorded ones.
  *
- * Half or more of all spot lives last 20–80 minutes, 20–40 % end within 15; when a zone loses an instance type, its
- * siblings in the region often lose it in the same minutes, other regions don't care; prices move slowly. Every pool is
+ * Half or more of all spot lives last 20–80 minutes, 20–40 % end within 15. When a zone loses an instance type, its
+ * siblings in the region are there little more than half of the time a few minutes later; other regions don't care, and
+ * are there nine times in ten. A few lives are long, and no sibling's fall touches them. Prices move slowly. Every pool is
  * there when the market opens. The same seed makes the same market.
  */
 import { Market } from './market';
@@ -14,8 +15,10 @@ import { RunLengths } from './run-lengths';
 const GAP_SECONDS = 60;
 const TICKS = 30 * 24 * 60;
 /** How likely a sibling zone falls with the first, and within how many ticks. */
-const FALL_TOGETHER = 0.3;
+const FALL_TOGETHER = 0.75;
 const FALL_WITHIN_TICKS = 3;
+/** A life that is longer, in ticks, falls with no other. */
+const STEADY_TICKS = 90;
 
 const REGIONS: readonly (readonly [string, string])[] = [
   ['us-east-1', 'abc'],
@@ -28,7 +31,7 @@ const ACCELERATED: readonly Offer[] = [
   ['g5.xlarge', 1.006],
   ['p3.2xlarge', 3.06],
 ];
-/** Made after the others, so that a seed goes on making these as it did. */
+/** Made after the others, so that a seed's accelerated pools don't depend on these. */
 const GENERAL: readonly Offer[] = [['m5.large', 0.096]];
 
 export function makeSyntheticMarket(seed: number, startTick = 0): Market {
@@ -72,7 +75,8 @@ function makeAvailability(zones: number, random: Random): [boolean, number][][] 
       until[zone] = tick + (up[zone] ? drawLife(random) : drawOutage(random));
       if (up[zone]) continue;
       for (let sibling = 0; sibling < zones; sibling++) {
-        if (!up[sibling] || random() >= FALL_TOGETHER) continue;
+        const steady = (until[sibling] as number) - (since[sibling] as number) > STEADY_TICKS;
+        if (!up[sibling] || steady || random() >= FALL_TOGETHER) continue;
         const fall = tick + 1 + Math.floor(random() * FALL_WITHIN_TICKS);
         until[sibling] = Math.min(until[sibling] as number, fall);
       }
@@ -88,13 +92,13 @@ function makeAvailability(zones: number, random: Random): [boolean, number][][] 
 function drawLife(random: Random): number {
   const kind = random();
   if (kind < 0.2) return Math.round(between(random, 3, 15));
-  if (kind < 0.88) return Math.round(between(random, 22, 90));
-  return Math.round(between(random, 90, 480));
+  if (kind < 0.96) return Math.round(between(random, 22, STEADY_TICKS));
+  return Math.round(between(random, STEADY_TICKS, 900));
 }
 
-/** Ticks for which a pool is gone: mostly minutes, sometimes an hour and more. */
+/** Ticks for which a pool is gone: mostly minutes, sometimes the better part of an hour. */
 function drawOutage(random: Random): number {
-  return random() < 0.92 ? Math.round(between(random, 2, 10)) : Math.round(between(random, 10, 75));
+  return random() < 0.95 ? Math.round(between(random, 3, 6)) : Math.round(between(random, 8, 40));
 }
 
 function makePrices(onDemandPrice: number, random: Random): [number, number][] {

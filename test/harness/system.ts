@@ -4,6 +4,7 @@ import path from 'node:path';
 import { Client as PostgresClient } from 'pg';
 import type { AgentPolicy, AgentStateView, SwitchStateView } from '../../contracts/messages';
 import type { PurchaseOption } from '../../contracts/states';
+import { anyFreePort } from '../../cli/parts/free-port';
 import { createTestDatabase, type TestDatabase } from './database';
 import { EventStream } from './event-stream';
 import { launch } from './launch';
@@ -60,12 +61,11 @@ export class System {
     };
     const api = await startProcess('api', {
       ...shared,
-      PORT: '0',
+      // Agents know the API by this address, so it has to be the same after a restart.
+      PORT: String(await anyFreePort()),
       HEARTBEAT_SIGNALS: options.heartbeatSignals ?? 'news',
     });
-    // Agents know the API by this address, so it has to be the same after a restart.
     const apiUrl = api.ready.url;
-    await api.restart({ env: { PORT: new URL(apiUrl).port } });
     const worker = await startProcess('worker', {
       ...shared,
       AWS_ACCOUNT_ID: account,

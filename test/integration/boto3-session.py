@@ -84,6 +84,87 @@ def an_image():
     return {"ids": [i["ImageId"] for i in shown] == [made], "state": shown[0]["State"], "copied": copy != instance_id}
 
 
+def stop_and_start():
+    (instance_id,) = launch()
+    ids = {"InstanceIds": [instance_id]}
+    ec2.get_waiter("instance_running").wait(**ids, WaiterConfig=soon)
+    first = described(instance_id)[0]
+    ec2.stop_instances(**ids)
+    ec2.get_waiter("instance_stopped").wait(**ids, WaiterConfig=soon)
+    stopped = described(instance_id)[0]
+    ec2.start_instances(**ids)
+    ec2.get_waiter("instance_running").wait(**ids, WaiterConfig=soon)
+    again = described(instance_id)[0]
+    ec2.modify_instance_attribute(InstanceId=instance_id, DisableApiTermination={"Value": True})
+    protected = refusal(lambda: ec2.terminate_instances(**ids))
+    ec2.modify_instance_attribute(InstanceId=instance_id, DisableApiTermination={"Value": False})
+    ec2.terminate_instances(**ids)
+    return {
+        "stopped": stopped["State"]["Name"],
+        "reason": stopped["StateReason"]["Code"],
+        "same_private_address": first["PrivateIpAddress"] == again["PrivateIpAddress"],
+        "protected": protected["code"],
+    }
+
+
+def a_volume():
+    (instance_id,) = launch()
+    ec2.get_waiter("instance_running").wait(InstanceIds=[instance_id], WaiterConfig=soon)
+    zone = described(instance_id)[0]["Placement"]["AvailabilityZone"]
+    volume_id = ec2.create_volume(AvailabilityZone=zone, Size=10, VolumeType="gp3")["VolumeId"]
+    ids = {"VolumeIds": [volume_id]}
+    ec2.get_waiter("volume_available").wait(**ids, WaiterConfig=soon)
+    ec2.attach_volume(VolumeId=volume_id, InstanceId=instance_id, Device="/dev/sdf")
+    ec2.get_waiter("volume_in_use").wait(**ids, WaiterConfig=soon)
+    attached = described(instance_id)[0]["BlockDeviceMappings"]
+    snapshot_id = ec2.create_snapshot(VolumeId=volume_id, Description="of boto3")["SnapshotId"]
+    ec2.get_waiter("snapshot_completed").wait(SnapshotIds=[snapshot_id], WaiterConfig=soon)
+    ec2.detach_volume(VolumeId=volume_id)
+    ec2.get_waiter("volume_available").wait(**ids, WaiterConfig=soon)
+    ec2.delete_volume(VolumeId=volume_id)
+    ec2.get_waiter("volume_deleted").wait(**ids, WaiterConfig=soon)
+    ec2.delete_snapshot(SnapshotId=snapshot_id)
+    ec2.terminate_instances(InstanceIds=[instance_id])
+    return {"devices": len(attached), "attached": volume_id in [disk["Ebs"]["VolumeId"] for disk in attached]}
+
+
+def spot_requests():
+    # RunInstances takes persistent requests only of instances that stop or hibernate.
+    persistent = {"SpotInstanceType": "persistent", "InstanceInterruptionBehavior": "stop"}
+    (instance_id,) = launch(InstanceMarketOptions={"MarketType": "spot", "SpotOptions": persistent})
+    request_id = described(instance_id)[0]["SpotInstanceRequestId"]
+    ids = {"SpotInstanceRequestIds": [request_id]}
+    ec2.get_waiter("spot_instance_request_fulfilled").wait(**ids, WaiterConfig=soon)
+    request = ec2.describe_spot_instance_requests(**ids)["SpotInstanceRequests"][0]
+    cancelled = ec2.cancel_spot_instance_requests(**ids)["CancelledSpotInstanceRequests"][0]
+    ec2.terminate_instances(InstanceIds=[instance_id])
+    return {"type": request["Type"], "state": request["State"], "cancelled": cancelled["State"]}
+
+
+def a_fleet():
+    template = ec2.create_launch_template(
+        LaunchTemplateName="of-boto3", LaunchTemplateData={"ImageId": image, "InstanceType": instance_type}
+    )["LaunchTemplate"]["LaunchTemplateId"]
+    fleet = ec2.create_fleet(
+        Type="instant",
+        LaunchTemplateConfigs=[
+            {
+                "LaunchTemplateSpecification": {"LaunchTemplateId": template, "Version": "$Latest"},
+                "Overrides": [{"InstanceType": instance_type}],
+            }
+        ],
+        TargetCapacitySpecification={"TotalTargetCapacity": 2, "DefaultTargetCapacityType": "spot"},
+    )
+    ids = [instance_id for group in fleet["Instances"] for instance_id in group["InstanceIds"]]
+    ec2.terminate_instances(InstanceIds=ids)
+    return {"launched": len(ids), "errors": fleet["Errors"]}
+
+
+def instance_types():
+    found = ec2.describe_instance_types(InstanceTypes=[instance_type])["InstanceTypes"]
+    return {"types": [kind["InstanceType"] for kind in found], "usages": found[0]["SupportedUsageClasses"]}
+
+
 def spot_prices():
     pages = list(
         ec2.get_paginator("describe_spot_price_history").paginate(
@@ -155,7 +236,10 @@ def refusal(call):
 
 
 found = {}
-for step in [life, pages, an_image, spot_prices, price_list, identity, refusals]:
+for step in [
+    *[life, pages, an_image, stop_and_start, a_volume, spot_requests, a_fleet],
+    *[instance_types, spot_prices, price_list, identity, refusals],
+]:
     try:
         found[step.__name__] = step()
     except Exception as error:

@@ -8,6 +8,7 @@ import type { Ec2Activities, LaunchRequest } from '../../contracts/activities';
 import { failureTypes } from '../../contracts/activities';
 import { connectDatabase, type Db } from '../../db/connect';
 import { notFoundMeansGone } from '../../db/instances';
+import { launchIsOpen } from '../../db/launch-intents';
 import { createTestDatabase, type TestDatabase } from '../harness/database';
 import { seedClient } from '../harness/seed';
 import { type Simulator, startSimulator } from '../harness/simulator';
@@ -193,6 +194,21 @@ describe('a launch whose answer is lost', () => {
     expect(await looksFor(5, 'drop-before')).toHaveLength(3);
   });
 
+  it('stays open when the look for it is refused', async () => {
+    const request = launchRequest();
+    const { launchId, accountId, region } = request;
+    await fault('RunInstances', 'drop-after');
+    await fault('RunInstances', 'InsufficientInstanceCapacity');
+    await fault('DescribeInstances', 'UnauthorizedOperation');
+    const first = attempt(() => activities.launchInstance(request));
+    await expect(first).rejects.toMatchObject({ type: failureTypes.notPermitted });
+    const find = () => attempt(() => activities.findLaunch({ launchId, accountId, region }));
+    // As one that nobody knows of, so it is looked for until EC2 shows it.
+    expect(await launchIsOpen(db, launchId)).toBe(true);
+    expect([(await find()).instanceId]).toEqual(await instancesOf(request));
+    expect(await launchIsOpen(db, launchId)).toBe(false);
+  });
+
   it('is taken over when a release sends it otherwise than the one before', async () => {
     const request = launchRequest();
     const first = await attempt(() => activities.launchInstance(request));
@@ -252,9 +268,23 @@ describe('an instance that EC2 does not show yet', () => {
     expect(events).toEqual([{ severity: 'warning', event_type: 'instance_termination_failed' }]);
   });
 
-  it('is gone when EC2 knows it no more after a look has shown it', async () => {
+  it('is not gone when the look after the first one misses it', async () => {
     const instance = await launched();
     expect(await attempt(() => activities.lookUpInstance(instance))).toMatchObject({ sighting: 'running' });
+    await unknown('DescribeInstances');
+    await expect(attempt(() => activities.proveTerminated(instance))).rejects.toMatchObject({
+      type: failureTypes.notTerminatedYet,
+    });
+  });
+
+  it('is gone when EC2 knows it no more after a look has shown it for a minute', async () => {
+    const instance = await launched();
+    expect(await attempt(() => activities.lookUpInstance(instance))).toMatchObject({ sighting: 'running' });
+    await db
+      .updateTable('instances')
+      .set({ seen_at: new Date(Date.now() - 61_000) })
+      .where('id', '=', instance.instanceId)
+      .execute();
     await unknown('DescribeInstances');
     await unknown('TerminateInstances');
     expect(await attempt(() => activities.terminateInstance(instance))).toEqual({ outcome: 'requested' });

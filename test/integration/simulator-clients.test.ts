@@ -26,7 +26,10 @@ beforeAll(async () => {
   ({ python } = await pythonEnvironment());
   const home = newStateFolder('home');
   const flags = ['--boot', 'none', '--state', newStateFolder('cloud'), '--region', 'us-east-1'];
-  const instant = ['boot', 'shutdown', 'image', 'consistency'].flatMap((what) => [`--${what}-seconds`, '0']);
+  const instant = ['boot', 'shutdown', 'image', 'snapshot', 'volume', 'consistency'].flatMap((what) => [
+    `--${what}-seconds`,
+    '0',
+  ]);
   cloud = spawn(
     process.execPath,
     [path.join(ROOT, 'bin', 'spotkeeper.mjs'), 'cloud', '--json', ...flags, ...instant],
@@ -98,6 +101,25 @@ describe('boto3', () => {
 
   test('makes an image, waits for it, and launches from it', () => {
     expect(found['an_image']).toEqual({ ids: true, state: 'available', copied: true });
+  });
+
+  test('stops, starts and protects', () => {
+    expect(found['stop_and_start']).toEqual({
+      stopped: 'stopped',
+      reason: 'Client.UserInitiatedShutdown',
+      same_private_address: true,
+      protected: 'OperationNotPermitted',
+    });
+  });
+
+  test('makes a volume, attaches it, keeps it in a snapshot, detaches and deletes it, waiting each time', () => {
+    expect(found['a_volume']).toEqual({ devices: 2, attached: true });
+  });
+
+  test('asks for spot instances to stay, and cancels; asks for a fleet at once', () => {
+    expect(found['spot_requests']).toEqual({ type: 'persistent', state: 'active', cancelled: 'cancelled' });
+    expect(found['a_fleet']).toEqual({ launched: 2, errors: [] });
+    expect(found['instance_types']).toEqual({ types: [TYPE], usages: ['on-demand', 'spot'] });
   });
 
   test('reads spot prices, as many as it wants', () => {

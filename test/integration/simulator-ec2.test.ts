@@ -266,11 +266,11 @@ describe('the market as EC2 shows it', () => {
     ]);
   });
 
-  test('has a history of prices, newest first, over pages, with an empty token at its end', async () => {
+  test('has a history of prices, newest first, over pages, with an empty token after the last', async () => {
     await advance(2 * 86_400);
     const ask = { InstanceTypes: ['g5.xlarge' as const], ProductDescriptions: ['Linux/UNIX'] };
     const whole = await ec2.send(new DescribeSpotPriceHistoryCommand(ask));
-    expect(whole.NextToken).toBe('');
+    expect(whole.NextToken).toBeUndefined();
     const prices = whole.SpotPriceHistory ?? [];
     expect(prices.length).toBeGreaterThan(15);
     expect(prices[0]).toMatchObject({
@@ -281,12 +281,19 @@ describe('the market as EC2 shows it', () => {
     const times = prices.map((price) => price.Timestamp?.getTime() ?? 0);
     expect(times).toEqual([...times].sort((a, b) => b - a));
     const paged = [];
+    let last: string | undefined;
     // The paginator writes its tokens into what it is given.
     for await (const page of paginateDescribeSpotPriceHistory({ client: ec2, pageSize: 4 }, { ...ask })) {
       expect(page.SpotPriceHistory?.length).toBeLessThanOrEqual(4);
       paged.push(...(page.SpotPriceHistory ?? []));
+      last = page.NextToken;
     }
     expect(paged).toEqual(prices);
+    expect(last).toBe('');
+    const inZone = { ...ask, AvailabilityZoneId: 'use1-az2' };
+    const { SpotPriceHistory: ofZone = [] } = await ec2.send(new DescribeSpotPriceHistoryCommand(inZone));
+    expect(ofZone).toEqual(prices.filter((price) => price.AvailabilityZone === 'us-east-1b'));
+    expect(ofZone[0]?.AvailabilityZoneId).toBe('use1-az2');
 
     expect(times[0]).toBeLessThanOrEqual(Date.now());
     const now = await ec2.send(new DescribeSpotPriceHistoryCommand({ ...ask, StartTime: new Date() }));

@@ -57,6 +57,7 @@ interface Things {
   volumes: string[];
   snapshots: string[];
   images: string[];
+  requests: string[];
 }
 
 async function things(): Promise<Things> {
@@ -67,6 +68,7 @@ async function things(): Promise<Things> {
     volumes: await list('/volumes', 'volume_id'),
     snapshots: await list('/snapshots', 'snapshot_id'),
     images: [simulator.ready.imageId, ...(await list('/images', 'image_id'))],
+    requests: await list('/spot-requests', 'spot_request_id'),
   };
 }
 
@@ -82,9 +84,23 @@ function sensible(name: string, pick: <T>(from: readonly T[]) => T, known: Thing
       return pick([...known.snapshots, 'snap-0123456789abcdef0']);
     case 'ImageId':
       return pick([...known.images, 'ami-0123456789abcdef0']);
+    case 'SpotInstanceRequestId':
+      return pick([...known.requests, 'sir-0123abcd']);
     case 'ResourceId':
     case 'Resource':
-      return pick([...known.instances, ...known.volumes, ...known.images]);
+      return pick([...known.instances, ...known.volumes, ...known.images, ...known.requests]);
+    case 'LaunchTemplateName':
+      return pick(['template-a', 'template-b', 'template-c']);
+    case 'Attribute':
+      return pick(['userData', 'disableApiStop', 'instanceType']);
+    case 'Type':
+      return 'instant';
+    case 'SpotInstanceType':
+      return pick(['persistent', 'one-time']);
+    case 'InstanceInterruptionBehavior':
+      return pick(['stop', 'terminate', 'hibernate']);
+    case 'TotalTargetCapacity':
+      return '1';
     case 'InstanceType':
       return pick(['g5.xlarge', 'p3.2xlarge']);
     case 'AvailabilityZone':
@@ -164,6 +180,11 @@ const DEEPER = [
   '.Name',
 ];
 const ODD_NAMES = ['.0', '.999999999', '.x', '.1.1.1.1', '.__proto__', '..', '.-1'];
+const FLEET = [
+  'LaunchTemplateConfigs.1.LaunchTemplateSpecification.LaunchTemplateName',
+  'LaunchTemplateConfigs.1.Overrides.1.InstanceType',
+  'TargetCapacitySpecification.TotalTargetCapacity',
+];
 /** Without these an action doesn't get far. */
 const NEEDED: Readonly<Record<string, readonly string[]>> = {
   RunInstances: ['ImageId', 'InstanceType', 'MinCount', 'MaxCount'],
@@ -171,6 +192,13 @@ const NEEDED: Readonly<Record<string, readonly string[]>> = {
   StopInstances: ['InstanceId.1'],
   StartInstances: ['InstanceId.1'],
   RebootInstances: ['InstanceId.1'],
+  ModifyInstanceAttribute: ['InstanceId', 'DisableApiStop.Value'],
+  DescribeInstanceAttribute: ['InstanceId', 'Attribute'],
+  CreateFleet: ['Type', ...FLEET],
+  CreateLaunchTemplate: ['LaunchTemplateName', 'LaunchTemplateData.ImageId'],
+  CreateLaunchTemplateVersion: ['LaunchTemplateName', 'LaunchTemplateData.ImageId'],
+  DeleteLaunchTemplate: ['LaunchTemplateName'],
+  CancelSpotInstanceRequests: ['SpotInstanceRequestId.1'],
   CreateImage: ['InstanceId', 'Name'],
   DeregisterImage: ['ImageId'],
   CreateSnapshot: ['VolumeId'],
@@ -323,4 +351,44 @@ test('no dry run of any action changes anything', async () => {
   }
   expect(await all()).toBe(before);
   expect(succeeding.size).toBeGreaterThan(ACTIONS.size * 0.7);
+});
+
+const RUN = 'Action=RunInstances&ImageId=ami-0123456789abcdef0&MinCount=1&MaxCount=1&InstanceType=g5.xlarge';
+const PROFILE = 'arn:aws:iam::000000000000:instance-profile/';
+
+test.each([
+  ['user data of line breaks', `${RUN}&UserData=${encodeURIComponent(`${'\n'.repeat(60_000)}!`)}`],
+  [
+    'the path of a profile',
+    `${RUN}&IamInstanceProfile.Arn=${encodeURIComponent(`${PROFILE}${'a/'.repeat(27)}!`)}`,
+  ],
+  [
+    'a filter of wild cards',
+    `Action=DescribeImages&Filter.1.Name=name&Filter.1.Value.1=${'*a'.repeat(500)}b`,
+  ],
+])('%s that would take long to read is answered at once', async (_, body) => {
+  const start = performance.now();
+  await wire.send({ body });
+  expect(performance.now() - start).toBeLessThan(2_000);
+});
+
+test.each([['0@1e999'], ['0@-1e300'], ['0@9e20'], ['0@1.2.3'], ['1@'], ['x']])(
+  'the page token %s is none',
+  async (text) => {
+    const token = Buffer.from(text).toString('base64url');
+    const reply = await wire.send({ body: `Action=DescribeSpotPriceHistory&NextToken=${token}` });
+    expect(codeOf(reply, 'DescribeSpotPriceHistory')).toBe('InvalidParameterValue');
+  },
+);
+
+test('an id of any text is refused in form by who lacks the permission', async () => {
+  await control(simulator, '/permissions', { effect: 'deny', action: '*' });
+  try {
+    for (const id of ['constructor-1', '__proto__-1', '-', 'i-', '']) {
+      const reply = await wire.send({ body: `Action=TerminateInstances&InstanceId.1=${id}` });
+      expect(codeOf(reply, 'TerminateInstances')).toBe('UnauthorizedOperation');
+    }
+  } finally {
+    await control(simulator, '/permissions/clear', {});
+  }
 });

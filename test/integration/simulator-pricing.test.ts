@@ -123,11 +123,15 @@ test('who asks less finds prices of nothing and of others', async () => {
 test('filters are of five types', async () => {
   const count = async (...filters: Filter[]) => (await find([...filtersOf(ONE).slice(1), ...filters])).length;
   const filter = (Type: FilterType, Value: string): Filter => ({ Type, Field: 'instanceType', Value });
-  expect(await count()).toBe(3);
+  const types = simulator.ready.instanceTypes;
+  expect(types).toEqual(expect.arrayContaining(['g5.xlarge', 'p3.2xlarge']));
+  expect(await count()).toBe(types.length);
   expect(await count(filter('EQUALS', 'g5.xlarge'))).toBe(1);
-  expect(await count(filter('CONTAINS', '.xlarge'))).toBe(2);
+  expect(await count(filter('CONTAINS', '.xlarge'))).toBe(
+    types.filter((type) => type.includes('.xlarge')).length,
+  );
   expect(await count(filter('ANY_OF', 'g5.xlarge, p3.2xlarge, m9.huge'))).toBe(2);
-  expect(await count(filter('NONE_OF', 'g5.xlarge,m9.huge'))).toBe(2);
+  expect(await count(filter('NONE_OF', 'g5.xlarge,m9.huge'))).toBe(types.length - 1);
   expect(await count(filter('TERM_MATCH', 'g5'))).toBe(0);
 });
 

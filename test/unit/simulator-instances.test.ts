@@ -6,7 +6,10 @@ import {
   giveNotice,
   nextChange,
   nextState,
+  SPOT_STOPPED,
   SPOT_TAKEN,
+  start,
+  stop,
   USER_ENDED,
 } from '../../simulator/instances/lifecycle';
 
@@ -63,6 +66,50 @@ describe("an instance's life", () => {
   });
 });
 
+describe('an instance that stops', () => {
+  const running = pending({ state: 'running', publicIp: '198.18.0.1', privateIp: '10.0.0.1' });
+  const how = { by: 'stop', reason: USER_ENDED, seconds: 5 } as const;
+
+  test('is stopping for a while, stopped for good, and starts with its disks, elsewhere', () => {
+    const stopping = stop(running, 200, how);
+    expect(stopping).toMatchObject({ state: 'stopping', stoppedAt: 200, endReason: USER_ENDED });
+    expect(step(stopping, 204)).toBe(stopping);
+    const stopped = step(stopping, 205) as Instance;
+    expect(stopped.state).toBe('stopped');
+    expect(nextChange(stopped)).toBe(Infinity);
+    const again = start(stopped, 900, { runsAt: 930, publicIp: '198.18.0.2' });
+    expect(again).toMatchObject({
+      ...{ id: running.id, state: 'pending', launchedAt: 900, privateIp: '10.0.0.1' },
+      ...{ publicIp: '198.18.0.2', endReason: null, stoppedBy: null, devices: running.devices },
+    });
+    expect(nextChange(again)).toBe(930);
+  });
+
+  test('can be ended at any time, and nothing stops or starts what has ended', () => {
+    for (const state of ['stopping', 'stopped'] as const)
+      expect(end({ ...running, state }, 300, USER_ENDED, 5).state).toBe('shutting-down');
+    const ended = end(running, 300, USER_ENDED, 5);
+    expect(stop(ended, 301, how)).toBe(ended);
+    expect(start(ended, 301, { runsAt: 301, publicIp: '' })).toBe(ended);
+    expect(start(running, 301, { runsAt: 301, publicIp: '' })).toBe(running);
+  });
+
+  test('for an interruption does so at its deadline, and remembers it when it is back', () => {
+    const noticed = giveNotice(running, 150, { action: 'stop', cause: 'capacity', seconds: 120 });
+    expect(nextChange(noticed)).toBe(270);
+    const stopping = step(noticed, 270) as Instance;
+    expect(stopping).toMatchObject({ state: 'stopping', stoppedBy: 'stop', endReason: SPOT_STOPPED });
+    const back = start(step(stopping, 275) as Instance, 500, { runsAt: 520, publicIp: '' });
+    expect(back).toMatchObject({ notice: null, lastTerminationTime: 270 });
+  });
+
+  test('to hibernate has no two minutes', () => {
+    const noticed = giveNotice(running, 150, { action: 'hibernate', cause: 'capacity', seconds: 120 });
+    expect(nextChange(noticed)).toBe(150);
+    expect(step(noticed, 150)).toMatchObject({ state: 'stopping', stoppedBy: 'hibernate' });
+  });
+});
+
 describe('a client token', () => {
   const request = new Map([
     ['Action', 'RunInstances'],
@@ -73,28 +120,34 @@ describe('a client token', () => {
   const use = { fingerprint: requestFingerprint(request), instanceIds: ['i-1'] };
 
   test('is new until it was used', () =>
-    expect(judgeToken(undefined, use.fingerprint, () => instance)).toEqual({ kind: 'new' }));
+    expect(judgeToken(undefined, use.fingerprint, 0, () => instance)).toEqual({ kind: 'new' }));
 
   test('stands for the same launch under the same parameters, in any order', () => {
     const shuffled = requestFingerprint(new Map([...request].reverse()));
-    expect(judgeToken(use, shuffled, () => instance)).toEqual({ kind: 'same', instances: [instance] });
+    expect(judgeToken(use, shuffled, 0, () => instance)).toEqual({ kind: 'same', instances: [instance] });
   });
 
   test('is refused with other parameters, more or less', () => {
     for (const other of [new Map([...request, ['KeyName', 'k']]), new Map([...request].slice(0, 1))]) {
-      expect(judgeToken(use, requestFingerprint(other), () => instance).kind).toBe('mismatch');
+      expect(judgeToken(use, requestFingerprint(other), 0, () => instance).kind).toBe('mismatch');
     }
   });
 
   test('of a launch that has been terminated, or forgotten since, is refused', () => {
     for (const gone of [{ ...instance, state: 'terminated' as const }, undefined]) {
-      expect(judgeToken(use, use.fingerprint, () => gone)).toEqual({
+      expect(judgeToken(use, use.fingerprint, 0, () => gone)).toEqual({
         kind: 'terminated',
         instanceIds: ['i-1'],
       });
     }
     const ending = { ...instance, state: 'shutting-down' as const };
-    expect(judgeToken(use, use.fingerprint, () => ending).kind).toBe('same');
+    expect(judgeToken(use, use.fingerprint, 0, () => ending).kind).toBe('same');
+  });
+
+  test('is free a day after its last instance was forgotten', () => {
+    const gone = { ...use, goneAt: 1000 };
+    const verdict = (now: number) => judgeToken(gone, use.fingerprint, now, () => undefined).kind;
+    expect([verdict(87_399), verdict(87_400)]).toEqual(['terminated', 'new']);
   });
 
   test('is one a zone when the request names a zone, else one a region', () => {

@@ -93,49 +93,68 @@ describe('a market', () => {
 
 describe('the synthetic market', () => {
   const market = makeSyntheticMarket(7);
-  const lives = (): number[] => {
-    const found: number[] = [];
-    for (const { available, gapSeconds } of market.pools()) {
+  const SEEDS = Array.from({ length: 8 }, (_, index) => index + 1);
+
+  /** Of one seed: lives in minutes, and how often siblings and strangers are there shortly after a pool is lost. */
+  function habitsOf(seed: number) {
+    const pools = makeSyntheticMarket(seed).pools();
+    const lives: number[] = [];
+    const after = { sibling: [0, 0], stranger: [0, 0] } as Record<'sibling' | 'stranger', [number, number]>;
+    for (const lost of pools) {
+      const { available, gapSeconds } = lost;
       for (let tick = 0, up = true; ; up = !up) {
         const next = available.nextChange(tick);
         if (next >= available.ticks) break;
-        if (up) found.push(((next - tick) * gapSeconds) / 60);
+        if (up) {
+          lives.push(((next - tick) * gapSeconds) / 60);
+          for (const other of pools) {
+            if (other === lost || other.instanceType !== lost.instanceType) continue;
+            const count = after[other.region === lost.region ? 'sibling' : 'stranger'];
+            count[0]++;
+            if (other.available.at(next + 3)) count[1]++;
+          }
+        }
         tick = next;
       }
     }
-    return found;
-  };
+    const share = (from: number, to: number) =>
+      lives.filter((minutes) => minutes >= from && minutes <= to).length / lives.length;
+    return {
+      middling: share(20, 80),
+      short: share(0, 15),
+      siblingUp: after.sibling[1] / after.sibling[0],
+      strangerUp: after.stranger[1] / after.stranger[0],
+    };
+  }
+  const habits = SEEDS.map(habitsOf);
+  const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
   test('has lives as recorded ones have: half of 20 to 80 minutes, 20 to 40 % within 15', () => {
-    const all = lives();
-    const share = (from: number, to: number) =>
-      all.filter((minutes) => minutes >= from && minutes <= to).length / all.length;
-    expect(share(20, 80)).toBeGreaterThan(0.5);
-    expect(share(0, 15)).toBeGreaterThan(0.2);
-    expect(share(0, 15)).toBeLessThan(0.4);
+    for (const { middling, short } of habits) {
+      expect(middling).toBeGreaterThan(0.5);
+      expect(short).toBeGreaterThan(0.2);
+      expect(short).toBeLessThan(0.4);
+    }
   });
 
-  test('loses zones of a region together, and regions apart', () => {
-    const upAfterFall = (sameRegion: boolean) => {
-      let looked = 0;
-      let up = 0;
-      for (const falling of market.pools()) {
-        for (let tick = 0; ;) {
-          tick = falling.available.nextChange(tick);
-          if (tick >= falling.available.ticks) break;
-          if (falling.available.at(tick)) continue;
-          for (const other of market.pools()) {
-            if (other === falling || other.instanceType !== falling.instanceType) continue;
-            if ((other.region === falling.region) !== sameRegion) continue;
-            looked++;
-            if (other.available.at(tick + 3)) up++;
-          }
-        }
-      }
-      return up / looked;
-    };
-    expect(upAfterFall(true)).toBeLessThan(0.65);
-    expect(upAfterFall(false)).toBeGreaterThan(0.75);
+  test('loses zones of a region together, where siblings are there half of the time instead of nine times in ten', () => {
+    for (const { siblingUp } of habits) {
+      expect(siblingUp).toBeGreaterThan(0.45);
+      expect(siblingUp).toBeLessThan(0.65);
+    }
+    const strangers = habits.map(({ strangerUp }) => strangerUp);
+    expect(mean(strangers)).toBeGreaterThan(0.89);
+    expect(Math.min(...strangers)).toBeGreaterThan(0.87);
+  });
+
+  test('has spot prices well below on-demand ones, which move slowly', () => {
+    for (const pool of market.pools()) {
+      const prices = market.priceChanges(pool, 0, 30 * 86_400 - 1).map(({ price }) => price);
+      expect(prices.length).toBeGreaterThan(80);
+      expect(Math.max(...prices)).toBeLessThanOrEqual(0.8 * pool.onDemandPrice + 1e-4);
+      const steps = prices.slice(1).map((price, index) => Math.abs(price / (prices[index] as number) - 1));
+      expect(Math.max(...steps)).toBeLessThan(0.04);
+    }
   });
 
   test('is the same for the same seed, another for another, and all there when it opens', () => {
