@@ -1,10 +1,8 @@
-/** One agent: what it is, where it runs, and what can be done about it. */
-import { useRef, useState } from 'preact/hooks';
+/** One agent: what it is, where it runs, and what stands before it. */
 import type { AgentSummary } from '../contracts/http';
+import { AgentActions } from './agent-actions';
 import type { Api } from './api';
-import { clock, duration, modeWord, statusWords } from './words';
-
-const KEEP_ALIVE_MINUTES = 60;
+import { clock, countdown, duration, hibernationWords, modeWord, statusWords } from './words';
 
 export interface AgentRowProps {
   api: Api;
@@ -15,8 +13,6 @@ export interface AgentRowProps {
 }
 
 export function AgentRow({ api, agent, passedSeconds, onChanged }: AgentRowProps) {
-  const status = statusWords(agent.status);
-  const kept = agent.keep_alive_until !== null && Date.parse(agent.keep_alive_until) > Date.now();
   return (
     <tr>
       <th scope="row" data-label="Agent">
@@ -25,11 +21,7 @@ export function AgentRow({ api, agent, passedSeconds, onChanged }: AgentRowProps
         </Linked>
       </th>
       <td data-label="Status">
-        <span class={`pill ${status.tone}`} title={status.meaning}>
-          {status.word}
-        </span>
-        {agent.health === 'unhealthy' && <span class="pill bad">unhealthy</span>}
-        {kept && <span class="note">kept alive until {clock(agent.keep_alive_until ?? '')}</span>}
+        <Status agent={agent} passedSeconds={passedSeconds} />
       </td>
       <td data-label="Incarnation" class="number">
         {agent.incarnation}
@@ -47,7 +39,7 @@ export function AgentRow({ api, agent, passedSeconds, onChanged }: AgentRowProps
       <td data-label="Heartbeat">{heartbeatAge(agent, passedSeconds)}</td>
       <td data-label="Switch">
         {agent.active_switch ? (
-          <Linked url={switchUrl(agent)} title="This switch in the Temporal Web UI">
+          <Linked url={urlOf(agent, agent.active_switch)} title="This switch in the Temporal Web UI">
             {`${agent.active_switch.split(':').at(-1) ?? ''} is running`}
           </Linked>
         ) : (
@@ -55,9 +47,46 @@ export function AgentRow({ api, agent, passedSeconds, onChanged }: AgentRowProps
         )}
       </td>
       <td data-label="Actions" class="actions">
-        <Actions api={api} agent={agent} onChanged={onChanged} />
+        <AgentActions api={api} agent={agent} onChanged={onChanged} />
       </td>
     </tr>
+  );
+}
+
+function Status({ agent, passedSeconds }: Pick<AgentRowProps, 'agent' | 'passedSeconds'>) {
+  const status = statusWords(agent.status);
+  const { idle_warning: warning, hibernation, keep_alive_until: keptUntil } = agent;
+  const keptSeconds = keptUntil === null ? 0 : (Date.parse(keptUntil) - Date.now()) / 1000;
+  return (
+    <>
+      <span class={`pill ${status.tone}`} title={status.meaning}>
+        {status.word}
+      </span>
+      {agent.health === 'unhealthy' && <span class="pill bad">unhealthy</span>}
+      {agent.protected && (
+        <span class="pill good" title="No policy stops or deletes it.">
+          protected
+        </span>
+      )}
+      {warning && (
+        <span class="note warned">
+          hibernated in {countdown(warning.seconds_left - passedSeconds)}: {warning.reason}
+        </span>
+      )}
+      {hibernation && (
+        <span class="note">
+          <Linked url={urlOf(agent, hibernation.workflow_id)} title="This workflow in the Temporal Web UI">
+            {hibernationWords(hibernation)}
+          </Linked>
+          : {hibernation.message}
+        </span>
+      )}
+      {keptSeconds > 0 && (
+        <span class="note">
+          kept alive until {clock(keptUntil ?? '')}, {duration(keptSeconds)} more
+        </span>
+      )}
+    </>
   );
 }
 
@@ -70,10 +99,10 @@ function Linked({ url, title, children }: { url: string | null; title: string; c
   );
 }
 
-/** The page of the switch beside the agent's own: the two differ in the workflow id only. */
-function switchUrl({ workflow_url, workflow_id, active_switch }: AgentSummary): string | null {
-  if (workflow_url === null || active_switch === null) return null;
-  return workflow_url.replace(encodeURIComponent(workflow_id), encodeURIComponent(active_switch));
+/** The page of a workflow beside the agent's own: the two differ in the workflow id only. */
+function urlOf({ workflow_url, workflow_id }: AgentSummary, other: string): string | null {
+  if (workflow_url === null) return null;
+  return workflow_url.replace(encodeURIComponent(workflow_id), encodeURIComponent(other));
 }
 
 function poolWords({ instance_type: type, mode, az }: AgentSummary): string {
@@ -83,83 +112,4 @@ function poolWords({ instance_type: type, mode, az }: AgentSummary): string {
 function heartbeatAge(agent: AgentSummary, passedSeconds: number): string {
   if (agent.seconds_since_heartbeat === null) return 'none yet';
   return `${duration(agent.seconds_since_heartbeat + passedSeconds)} ago`;
-}
-
-function Actions({ api, agent, onChanged }: Pick<AgentRowProps, 'api' | 'agent' | 'onChanged'>) {
-  const [busy, setBusy] = useState(false);
-  const [outcome, setOutcome] = useState<{ tone: 'good' | 'bad'; words: string } | null>(null);
-  const question = useRef<HTMLDialogElement>(null);
-  /** Asking again after a failure asks for the same switch. */
-  const requestId = useRef<string | null>(null);
-  const name = agent.logical_agent_id;
-
-  async function act(work: () => Promise<string>): Promise<void> {
-    setBusy(true);
-    setOutcome(null);
-    try {
-      setOutcome({ tone: 'good', words: await work() });
-      onChanged();
-    } catch (error) {
-      setOutcome({ tone: 'bad', words: (error as Error).message });
-    } finally {
-      setBusy(false);
-    }
-  }
-
-  const keepAlive = () =>
-    act(async () => {
-      const { valid_for_minutes: minutes } = await api.keepAlive(agent.agent_id, KEEP_ALIVE_MINUTES);
-      return `Kept alive for ${minutes} minutes.`;
-    });
-
-  const startSwitch = () =>
-    act(async () => {
-      requestId.current ??= crypto.randomUUID();
-      const { switch_number: number } = await api.requestSwitch(agent.agent_id, requestId.current);
-      requestId.current = null;
-      return `Switch ${number} has started.`;
-    });
-
-  return (
-    <>
-      <button
-        type="button"
-        disabled={busy || agent.active_switch !== null}
-        aria-label={`Switch ${name} to another pool`}
-        onClick={() => question.current?.showModal()}
-      >
-        Switch
-      </button>
-      <button
-        type="button"
-        disabled={busy}
-        aria-label={`Keep ${name} alive for ${KEEP_ALIVE_MINUTES} minutes`}
-        onClick={() => void keepAlive()}
-      >
-        Keep alive {KEEP_ALIVE_MINUTES} min
-      </button>
-      <p class={`outcome ${outcome?.tone ?? ''}`} role="status">
-        {outcome?.words}
-      </p>
-      <dialog ref={question} aria-label={`Switch ${name}?`}>
-        <form method="dialog">
-          <p>
-            <strong>Move {name} to another pool?</strong>
-          </p>
-          <p>
-            A new instance is launched and takes over once it is healthy; then{' '}
-            {agent.instance_id ?? 'the old one'} is retired.
-          </p>
-          <div class="dialog-buttons">
-            <button type="submit" class="quiet">
-              Leave it
-            </button>
-            <button type="submit" class="primary" onClick={() => void startSwitch()}>
-              Switch
-            </button>
-          </div>
-        </form>
-      </dialog>
-    </>
-  );
 }

@@ -1,5 +1,14 @@
 /** Calls of the API. What goes wrong becomes one sentence that can be shown as it is. */
-import type { AgentList, ClientView, KeepAliveReply, SwitchReply } from '../contracts/http';
+import type {
+  AgentList,
+  ClientView,
+  HibernateReply,
+  KeepAliveReply,
+  ProtectionReply,
+  ResumeReply,
+  StopSwitchView,
+  SwitchReply,
+} from '../contracts/http';
 import type { ProblemDocument } from '../contracts/problem';
 
 /** A refusal or a failure, as a sentence. */
@@ -39,6 +48,24 @@ export class Api {
     return this.#json<KeepAliveReply>(`agents/${encodeURIComponent(agentId)}/keep-alive`, { minutes });
   }
 
+  hibernate(agentId: string): Promise<HibernateReply> {
+    return this.#json<HibernateReply>(`agents/${encodeURIComponent(agentId)}/hibernate`, {});
+  }
+
+  resume(agentId: string): Promise<ResumeReply> {
+    return this.#json<ResumeReply>(`agents/${encodeURIComponent(agentId)}/resume`, {});
+  }
+
+  protect(agentId: string, wanted: boolean): Promise<ProtectionReply> {
+    const body = { protected: wanted };
+    return this.#json<ProtectionReply>(`agents/${encodeURIComponent(agentId)}/protection`, body, 'PUT');
+  }
+
+  /** What holds this client's machines. */
+  stopSwitch(clientId: string): Promise<StopSwitchView> {
+    return this.#json<StopSwitchView>(`clients/${encodeURIComponent(clientId)}/stop-switch`);
+  }
+
   /** The body of the answer to a GET that goes on, such as the events. @throws ApiError */
   async stream(path: string, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
     const response = await this.#fetch(path, { headers: { accept: 'text/event-stream' }, signal });
@@ -46,10 +73,10 @@ export class Api {
     return response.body;
   }
 
-  async #json<Reply>(path: string, body?: unknown): Promise<Reply> {
+  async #json<Reply>(path: string, body?: unknown, method = 'POST'): Promise<Reply> {
     const response = await this.#fetch(path, {
       ...(body !== undefined && {
-        method: 'POST',
+        method,
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(body),
       }),

@@ -6,6 +6,7 @@ import { EventList } from './event-list';
 import { followEvents } from './event-stream';
 import { useFleet } from './fleet';
 import { FleetTable } from './fleet-table';
+import { StopBanner } from './stop-banner';
 
 const KEPT_EVENTS = 100;
 
@@ -78,6 +79,7 @@ export function FleetPage({ api, clientId, clients, onChoose, onSignOut }: Fleet
               {fleet.error} What is shown may be out of date; it is asked again every few seconds.
             </p>
           )}
+          <StopBanner held={fleet.stopSwitch} />
           <FleetTable api={api} fleet={fleet} />
         </section>
         <section aria-labelledby="events-heading">

@@ -1,6 +1,6 @@
 /** A client's agents as the page knows them: read at the start, after each event, and every few seconds besides. */
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
-import type { AgentSummary } from '../contracts/http';
+import type { AgentSummary, StopSwitchView } from '../contracts/http';
 import { type Api, ApiError } from './api';
 
 const REFRESH_MS = 5_000;
@@ -13,6 +13,8 @@ export interface Fleet {
   /** When `agents` was read, by this machine's clock. */
   readAtMs: number;
   hasMore: boolean;
+  /** Null until the first answer. */
+  stopSwitch: StopSwitchView | null;
   /** Why the newest reading failed; the agents are then as they were before. */
   error: string | null;
   showMore(): void;
@@ -22,10 +24,11 @@ export interface Fleet {
 
 /** @param onRefused the token isn't taken any more. */
 export function useFleet(api: Api, clientId: string, onRefused: (sentence: string) => void): Fleet {
-  const [read, setRead] = useState<Pick<Fleet, 'agents' | 'readAtMs' | 'hasMore' | 'error'>>({
+  const [read, setRead] = useState<Pick<Fleet, 'agents' | 'readAtMs' | 'hasMore' | 'stopSwitch' | 'error'>>({
     agents: null,
     readAtMs: 0,
     hasMore: false,
+    stopSwitch: null,
     error: null,
   });
   const pages = useRef(1);
@@ -46,8 +49,11 @@ export function useFleet(api: Api, clientId: string, onRefused: (sentence: strin
       reading = true;
       again = false;
       try {
-        const { agents, hasMore } = await readPages(api, clientId, pages.current);
-        if (!stopped) setRead({ agents, hasMore, readAtMs: Date.now(), error: null });
+        const [{ agents, hasMore }, stopSwitch] = await Promise.all([
+          readPages(api, clientId, pages.current),
+          api.stopSwitch(clientId),
+        ]);
+        if (!stopped) setRead({ agents, hasMore, stopSwitch, readAtMs: Date.now(), error: null });
       } catch (error) {
         if (stopped) return;
         if (error instanceof ApiError && error.status === 401) onRefused(error.message);

@@ -12,8 +12,8 @@ const STATUSES: Record<string, StatusWords> = {
   silent: { word: 'Silent', tone: 'warning', meaning: 'Its heartbeats have stopped.' },
   orphaned: { word: 'Orphaned', tone: 'bad', meaning: 'Nothing was heard of it for a long time.' },
   offline: { word: 'Offline', tone: 'quiet', meaning: 'It was shut down cleanly.' },
-  hibernating: { word: 'Hibernating', tone: 'quiet', meaning: 'It is being stopped.' },
-  hibernated: { word: 'Hibernated', tone: 'quiet', meaning: 'It is stopped and can be resumed.' },
+  hibernating: { word: 'Hibernating', tone: 'warning', meaning: 'It is being put to rest.' },
+  hibernated: { word: 'Hibernated', tone: 'quiet', meaning: 'It is at rest and can be resumed.' },
   deleted: { word: 'Deleted', tone: 'quiet', meaning: 'It was deleted.' },
 };
 
@@ -27,6 +27,33 @@ export function duration(seconds: number): string {
   if (seconds < 2 * 3600) return `${Math.round(seconds / 60)} min`;
   if (seconds < 48 * 3600) return `${Math.round(seconds / 3600)} h`;
   return `${Math.round(seconds / 86_400)} days`;
+}
+
+/** `1:40`, or that it is due. */
+export function countdown(seconds: number): string {
+  const left = Math.max(0, Math.round(seconds));
+  if (left === 0) return 'a moment';
+  return `${Math.floor(left / 60)}:${String(left % 60).padStart(2, '0')}`;
+}
+
+const METHODS: Record<string, string> = {
+  hibernate: 'with its memory saved',
+  stop: 'by a stop',
+  image: 'as an image',
+  snapshots: 'as snapshots',
+};
+
+/** What was done to put it to rest, or is being done. */
+export function hibernationWords({ phase, method }: { phase: string; method: string | null }): string {
+  const way = method === null ? '' : ` ${METHODS[method] ?? `by ${method}`}`;
+  switch (phase) {
+    case 'hibernating':
+      return `being hibernated${way}`;
+    case 'resuming':
+      return 'being resumed';
+    default:
+      return `hibernated${way}`;
+  }
 }
 
 /** `14:03`, with the date where it isn't today's. */

@@ -2,7 +2,7 @@
 import type { Browser, Page } from 'playwright-core';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { launchByHand } from '../harness/agents';
+import { type RegisteredAgent, registerByHand } from '../harness/registered-agent';
 import { System } from '../harness/system';
 import { findChromium, launchChromium } from './chromium';
 
@@ -18,7 +18,7 @@ onChromium('the page', () => {
   let system: System;
   let browser: Browser;
   let page: Page;
-  let agent: { id: string; instanceId: string; token: string };
+  let agent: RegisteredAgent;
 
   beforeAll(async () => {
     system = await System.start({ cloud: ['--synthetic', '1', '--boot', 'none'] });
@@ -40,32 +40,6 @@ onChromium('the page', () => {
     await page.close();
   });
 
-  /** An instance of the simulated cloud, registered and heard of as its agent would. */
-  async function registerAgent(name: string): Promise<typeof agent> {
-    const facts = await launchByHand(system.simulator.ready);
-    const registered = await system.call(
-      'POST',
-      'agents/register',
-      {
-        logical_agent_id: name,
-        instance_id: facts.instanceId,
-        instance_type: facts.instanceType,
-        region: facts.region,
-        az: facts.zone,
-        ami_id: facts.imageId,
-        mode: facts.mode,
-        account_id: facts.accountId,
-      },
-      system.tokens.client,
-    );
-    expect(registered.status).toBe(200);
-    const id = String(registered.body['agent_id']);
-    const token = String(registered.body['agent_token']);
-    const beat = { instance_id: facts.instanceId, status: 'online', health: 'healthy' };
-    expect((await system.call('POST', `agents/${id}/heartbeat`, beat, token)).status).toBe(200);
-    return { id, instanceId: facts.instanceId, token };
-  }
-
   const address = (token: string) => `${system.api.ready.url}/#token=${token}`;
   const row = (name: string) => page.getByRole('row', { name: new RegExp(`^${name}`) });
 
@@ -80,7 +54,7 @@ onChromium('the page', () => {
   });
 
   it('takes the token from the address and out of it, and shows the fleet', async () => {
-    agent = await registerAgent('web-shop');
+    agent = await registerByHand(system, 'web-shop');
     await page.goto(address(system.tokens.user));
     await row('web-shop').waitFor();
     const text = await row('web-shop').innerText();
@@ -106,7 +80,7 @@ onChromium('the page', () => {
       .getByText('is kept alive until')
       .waitFor();
     await row('web-shop')
-      .getByText(/kept alive until/)
+      .getByText(/kept alive until .*, 60 min more/)
       .waitFor();
     const state = await system.temporal.client.workflow.getHandle(`agent:${agent.id}`).query<{
       keepAliveUntil: string | null;
@@ -120,7 +94,7 @@ onChromium('the page', () => {
     await system.api.restart();
     await page.getByText('Not connected; trying again').waitFor();
     await page.getByText('Live', { exact: true }).waitFor();
-    await registerAgent('second-agent');
+    await registerByHand(system, 'second-agent');
     await page.getByRole('listitem').filter({ hasText: 'Agent second-agent registered' }).waitFor();
     await row('second-agent').waitFor();
   });
@@ -140,6 +114,74 @@ onChromium('the page', () => {
     expect(await link.getAttribute('href')).toContain(encodeURIComponent(`switch:${agent.id}:1`));
     expect(await button.isDisabled()).toBe(true);
     expect((await runningSwitch()).activeSwitch).not.toBeNull();
+  });
+
+  it('protects an agent from policies at the press of a button, and lifts that', async () => {
+    await page.goto(address(system.tokens.user));
+    await page.getByRole('button', { name: 'Protect second-agent from policies' }).click();
+    await row('second-agent').getByText('No policy stops or deletes this agent now.').waitFor();
+    await row('second-agent').getByText('protected', { exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Let policies stop second-agent again' }).click();
+    await row('second-agent').getByText('protected', { exact: true }).waitFor({ state: 'hidden' });
+  });
+
+  it('counts down to a hibernation for idleness, second by second', async () => {
+    await system.sql.query(
+      `update instance_standing set hibernation_due_at = now() + interval '100 seconds',
+         hibernation_reason = 'GPU under 5 %' where agent_id = (select id from agents where logical_agent_id = $1)`,
+      ['second-agent'],
+    );
+    await page.goto(address(system.tokens.user));
+    const left = async () => {
+      const text = await row('second-agent')
+        .getByText(/hibernated in \d:\d\d: GPU under 5 %/)
+        .innerText();
+      const [, minutes, seconds] = /(\d):(\d\d)/.exec(text) ?? [];
+      return Number(minutes) * 60 + Number(seconds);
+    };
+    const first = await left();
+    expect(first).toBeGreaterThan(60);
+    await row('second-agent')
+      .getByText(new RegExp(`hibernated in ${clockOf(first - 2)}`))
+      .waitFor();
+    await system.sql.query('update instance_standing set hibernation_due_at = null');
+  });
+
+  it('shows an orphaned agent as one', async () => {
+    await system.sql.query(`update agents set status = 'orphaned' where logical_agent_id = 'second-agent'`);
+    await page.goto(address(system.tokens.user));
+    await row('second-agent').getByText('Orphaned', { exact: true }).waitFor();
+  });
+
+  it('hibernates an agent only after it was confirmed, says how it was done, and resumes it', async () => {
+    await page.goto(address(system.tokens.user));
+    await page.getByText('Live', { exact: true }).waitFor();
+    const button = page.getByRole('button', { name: 'Hibernate second-agent' });
+    await button.click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Leave it' }).click();
+    await button.click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Hibernate' }).click();
+    await row('second-agent').getByText('The agent is being hibernated.').waitFor();
+    await row('second-agent').getByText('Hibernated', { exact: true }).waitFor();
+    await row('second-agent')
+      .getByRole('link', { name: /^hibernated (?:by a stop|with its memory saved)$/ })
+      .waitFor();
+    await page.getByRole('button', { name: 'Resume second-agent' }).click();
+    await row('second-agent').getByText('The agent is being resumed.').waitFor();
+    await page.getByRole('listitem').filter({ hasText: 'agent resumed' }).waitFor();
+    await page.getByRole('button', { name: 'Hibernate second-agent' }).waitFor();
+  });
+
+  it('says at the top that nothing is stopped, for as long as a stop switch is set', async () => {
+    const path = `clients/${system.clientId}/stop-switch`;
+    await system.call('PUT', path, { reason: 'a rehearsal' });
+    await page.goto(address(system.tokens.user));
+    const banner = page.getByRole('alert').filter({ hasText: 'Nothing is stopped or terminated.' });
+    await banner
+      .getByText(/stop switch of this client was set by an administrator .*: a rehearsal\./)
+      .waitFor();
+    await system.call('DELETE', path);
+    await banner.waitFor({ state: 'hidden' });
   });
 
   it('says that a token which only reads may not act', async () => {
@@ -176,6 +218,10 @@ onChromium('the page', () => {
 
   async function runningSwitch(): Promise<{ activeSwitch: unknown }> {
     return system.temporal.client.workflow.getHandle(`agent:${agent.id}`).query('agentState');
+  }
+
+  function clockOf(seconds: number): string {
+    return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
   }
 
   async function expectText(role: 'alert', text: string): Promise<void> {
