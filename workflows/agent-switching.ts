@@ -153,6 +153,7 @@ export function primaryIsGone(draft: Draft, message: string): void {
   const { state } = draft;
   const lost = state.primary;
   if (!lost) return;
+  const noticed = state.notices[lost.instanceId] !== undefined;
   state.primary = null;
   state.noPrimaryReason = `EC2 took ${lost.instanceId}: ${message}`;
   draft.becomes('machineLost');
@@ -163,7 +164,7 @@ export function primaryIsGone(draft: Draft, message: string): void {
     eventType: 'instance_lost',
     severity: 'warning',
     instanceId: lost.instanceId,
-    message: `Instance ${lost.instanceId} of agent ${state.logicalAgentId} is gone without notice: ${message}`,
+    message: `Instance ${lost.instanceId} of agent ${state.logicalAgentId} is gone${noticed ? ', as its notice said' : ' without notice'}: ${message}`,
   });
   emergencyFor(draft, lost.instanceId, `${lost.instanceId} is gone`);
 }
