@@ -89,9 +89,15 @@ export function createApi(parts: ApiParts): Api {
   addOutboxGauges(requests.registry, () => readOutbox(ingestDb));
   const server = createServer(patience(parts.requestTimeoutMs), (request, response) => {
     const address = intake.addressOf(request);
-    requests.watch(address === null ? 'http' : 'heartbeat', request, response);
-    if (address === null) app(request, response);
-    else void intake.answer(address, request, response);
+    if (address !== null) {
+      const startMs = performance.now();
+      void intake
+        .answer(address, request, response)
+        .then(() => requests.heartbeat(response.statusCode, startMs));
+      return;
+    }
+    requests.watch(request, response);
+    app(request, response);
   });
   server.on('clientError', answerUnreadable);
   return {

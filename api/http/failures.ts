@@ -32,7 +32,7 @@ export function isDatabaseUnavailable(error: unknown): boolean {
 }
 
 /** Never shows what went wrong inside; that is in the log. */
-export function problemOf(error: unknown, log: Logger): Problem {
+export function problemOf(error: unknown, log: Pick<Logger, 'error'>): Problem {
   if (error instanceof Problem) return error;
   const status = httpStatusOf(error);
   if (status !== null) {

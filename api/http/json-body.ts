@@ -12,8 +12,11 @@ export const BODY_LIMIT_BYTES = 64 * 1024;
  * The body's JSON value; an empty body is an empty object.
  * @throws Problem 400, 413, 415 or 422.
  */
-export async function readJson(request: IncomingMessage): Promise<unknown> {
-  const bytes = await readBytes(request);
+export function readJson(request: IncomingMessage): Promise<unknown> {
+  return readBytes(request).then((bytes) => parseBytes(request, bytes));
+}
+
+function parseBytes(request: IncomingMessage, bytes: Buffer): unknown {
   if (bytes.length === 0) return {};
   checkContentType(request);
   if (!isUtf8(bytes)) throw new Problem(400, 'malformed_body', 'The body is not UTF-8.');
@@ -64,7 +67,7 @@ function checkContentType(request: IncomingMessage): void {
 /** What is too long is not read to its end, so the connection can't be used again. */
 function readBytes(request: IncomingMessage): Promise<Buffer> {
   const announced = Number(request.headers['content-length'] ?? 0);
-  if (announced > BODY_LIMIT_BYTES) throw tooLong(request);
+  if (announced > BODY_LIMIT_BYTES) return Promise.reject(tooLong(request));
   return new Promise<Buffer>((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;

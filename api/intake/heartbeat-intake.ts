@@ -5,7 +5,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import { inScope } from '../../db/connect';
-import type { Beat } from '../../db/heartbeat-news';
+import type { StatusReply } from '../../contracts/http';
+import type { Beat, Standing } from '../../db/heartbeat-news';
 import { isDeleted } from '../../db/identities';
 import { keyOf, primaryInstance, type StoredBeat, storeBeats } from '../../db/leases';
 import type { TokenHolder } from '../../db/tokens';
@@ -30,6 +31,7 @@ const QUEUE = {
   maxOfKey: 16,
   atOnce: 2,
 };
+const SAID_EVERY_MS = 1_000;
 const LATER_SECONDS = { least: 2, most: 6 };
 /** SQLSTATEs of a transaction that another one stood in the way of. */
 const TRY_AGAIN = new Set(['40001', '40P01']);
@@ -53,11 +55,13 @@ export class HeartbeatIntake {
   readonly statusAgents: StatusAgents;
   readonly #parts: IntakeParts;
   readonly #commits: GroupCommit<Beat, StoredBeat>;
+  readonly #log: Pick<Logger, 'error'>;
   #storedMs = 0;
   #failedMs = 0;
 
   constructor(parts: IntakeParts) {
     this.#parts = parts;
+    this.#log = seldom(parts.log);
     this.statusAgents = new StatusAgents(parts);
     this.#commits = new GroupCommit<Beat, StoredBeat>({
       ...QUEUE,
@@ -76,23 +80,23 @@ export class HeartbeatIntake {
     return match[1] === undefined ? { dialect: 'status' } : { dialect: 'heartbeat', agentId: match[1] };
   }
 
+  /** Never rejects. As few turns as can be: each costs as much as reading the body does. */
   async answer(address: BeatAddress, request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
-      const sender = requireSender(await this.#parts.authenticator.cachedHolder(request));
+      const holder = this.#parts.authenticator.cachedHolder(request);
+      const sender = requireSender(holder instanceof Promise ? await holder : holder);
       // Before its body is read: what can't be stored should cost as little as can be.
       const refusal = this.#commits.refusal(sender.clientId);
       if (refusal) throw refusal;
       const body = readBeatBody(address.dialect, await readJson(request));
-      const reply =
-        address.dialect === 'status'
-          ? statusReply(await this.#status(sender, body))
-          : heartbeatReply(await this.#heartbeat(address.agentId, sender, body));
-      const text = JSON.stringify(reply);
-      response.writeHead(200, {
-        'Content-Type': 'application/json',
-        'Content-Length': Buffer.byteLength(text),
-      });
-      response.end(text);
+      if (address.dialect === 'status') {
+        reply(response, statusReply(await this.#status(sender, body)));
+        return;
+      }
+      const beat =
+        this.#beatOf(address.agentId, sender, body) ?? (await this.#unnamed(address.agentId, sender, body));
+      const stored = await this.#commits.submit(beat);
+      reply(response, heartbeatReply(typeof stored === 'string' ? await this.#refuse(beat, stored) : stored));
     } catch (error) {
       writeProblem(response, this.#problemOf(error));
     }
@@ -108,16 +112,22 @@ export class HeartbeatIntake {
     return this.#commits.idle();
   }
 
-  async #heartbeat(agentId: string, sender: Sender, body: BeatBody) {
+  /** Null for one that names no instance, with a token that does not either. */
+  #beatOf(agentId: string, sender: Sender, body: BeatBody): Beat | null {
     if (sender.kind === 'agent' && sender.agentId !== agentId) {
       throw forbidden('The token belongs to another agent.', 'wrong_agent');
     }
-    const { clientId } = sender;
-    const named = body.instanceId ?? (sender.kind === 'agent' ? sender.instanceId : null);
-    if (named !== null) requireOwnInstance(sender, named);
-    const instanceId = named ?? (await primaryInstance(this.#parts.ingestDb, clientId, agentId));
+    const instanceId = body.instanceId ?? (sender.kind === 'agent' ? sender.instanceId : null);
+    if (instanceId === null) return null;
+    requireOwnInstance(sender, instanceId);
+    return beatOf(body, sender.clientId, agentId, instanceId, true);
+  }
+
+  /** It is taken to be the primary's. */
+  async #unnamed(agentId: string, { clientId }: Sender, body: BeatBody): Promise<Beat> {
+    const instanceId = await primaryInstance(this.#parts.ingestDb, clientId, agentId);
     if (instanceId === null) throw await this.#noStanding(clientId, agentId);
-    return this.#stored(beatOf(body, clientId, agentId, instanceId, named !== null));
+    return beatOf(body, clientId, agentId, instanceId, false);
   }
 
   async #status(sender: Sender, body: BeatBody) {
@@ -137,11 +147,13 @@ export class HeartbeatIntake {
     return this.#stored(beatFor(now));
   }
 
-  async #stored(beat: Beat) {
+  async #stored(beat: Beat): Promise<Standing> {
     const stored = await this.#commits.submit(beat);
-    if (stored === 'deleted') throw agentDeleted(beat.agentId);
-    if (stored === 'none') throw await this.#noStanding(beat.clientId, beat.agentId);
-    return stored;
+    return typeof stored === 'string' ? this.#refuse(beat, stored) : stored;
+  }
+
+  async #refuse({ clientId, agentId }: Beat, why: 'deleted' | 'none'): Promise<never> {
+    throw why === 'deleted' ? agentDeleted(agentId) : await this.#noStanding(clientId, agentId);
   }
 
   async #store(beats: Beat[]): Promise<StoredBeat[]> {
@@ -162,7 +174,8 @@ export class HeartbeatIntake {
   }
 
   #problemOf(error: unknown): Problem {
-    if (!(error instanceof Overloaded)) return problemOf(error, this.#parts.log);
+    if (error instanceof Problem) return error;
+    if (!(error instanceof Overloaded)) return problemOf(error, this.#log);
     if (error.by === 'all') this.#failedMs = Date.now();
     const { least, most } = LATER_SECONDS;
     return overloaded(error, least + Math.floor(Math.random() * (most - least + 1)));
@@ -178,10 +191,31 @@ export class HeartbeatIntake {
   }
 }
 
+function reply(response: ServerResponse, body: StatusReply): void {
+  const text = JSON.stringify(body);
+  response.writeHead(200, {
+    'Content-Type': 'application/json',
+    'Content-Length': Buffer.byteLength(text),
+  });
+  response.end(text);
+}
+
 /** Field by field: to spread an object takes many times as long, and this is done for every heartbeat. */
 function beatOf(body: BeatBody, clientId: string, agentId: string, instanceId: string, named: boolean): Beat {
   const { status, health, mode, zone, readings } = body;
   return { clientId, agentId, instanceId, named, status, health, mode, zone, readings };
+}
+
+/** A whole batch fails with the same error, and the next one too: that is said now and then. */
+function seldom(log: Logger): Pick<Logger, 'error'> {
+  let saidMs = 0;
+  return {
+    error: (...said: unknown[]) => {
+      if (Date.now() - saidMs < SAID_EVERY_MS) return;
+      saidMs = Date.now();
+      log.error(...(said as [object, string]));
+    },
+  };
 }
 
 function requireSender(holder: TokenHolder): Sender {

@@ -1,8 +1,7 @@
 /** How this process fares. Few series: none has an agent, a client or a path in it. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
-
-export type Intake = 'heartbeat' | 'http';
+import { collectDefaultMetrics, Counter, Registry } from 'prom-client';
+import { RequestTally } from './request-tally';
 
 /** What came of a heartbeat. `shed` is back-pressure: its sender is told to come again. */
 const OUTCOMES = ['stored', 'shed', 'refused', 'failed'] as const;
@@ -10,44 +9,42 @@ type Outcome = (typeof OUTCOMES)[number];
 
 export class ProcessMetrics {
   readonly registry = new Registry();
-  readonly #requests: Counter<'intake' | 'method' | 'status'>;
-  readonly #seconds: Histogram<'intake'>;
-  readonly #heartbeats: Counter<'outcome'>;
+  readonly #tally = new RequestTally();
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
-    this.#requests = new Counter({
-      name: 'spotkeeper_api_requests_total',
-      help: 'Requests answered, by who answered (intake: heartbeat or http), method and status.',
-      labelNames: ['intake', 'method', 'status'],
-      registers: [this.registry],
-    });
-    this.#seconds = new Histogram({
-      name: 'spotkeeper_api_request_seconds',
-      help: 'Seconds from the arrival of a request to the end of its answer; event streams are left out.',
-      labelNames: ['intake'],
-      buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-      registers: [this.registry],
-    });
-    this.#heartbeats = new Counter({
+    this.#tally.register(this.registry);
+    const tally = this.#tally;
+    new Counter({
       name: 'spotkeeper_heartbeats_total',
       help: 'Heartbeats received: stored, shed (429 or 503: to be sent again), refused (4xx) or failed (5xx).',
       labelNames: ['outcome'],
       registers: [this.registry],
+      // Those that are none are shown too: an increase from nothing to one is none to Prometheus.
+      collect() {
+        this.reset();
+        for (const outcome of OUTCOMES) {
+          this.inc(
+            { outcome },
+            tally.heartbeats((status) => outcomeOf(status) === outcome),
+          );
+        }
+      },
     });
-    // An increase from nothing to one is none to Prometheus.
-    for (const outcome of OUTCOMES) this.#heartbeats.inc({ outcome }, 0);
   }
 
   /** Counts one request when its answer has ended. */
-  watch(intake: Intake, request: IncomingMessage, response: ServerResponse): void {
-    const endTimer = request.url?.startsWith('/api/events') ? null : this.#seconds.startTimer({ intake });
+  watch(request: IncomingMessage, response: ServerResponse): void {
+    const startMs = request.url?.startsWith('/api/events') ? null : performance.now();
     response.once('close', () => {
-      const status = response.statusCode;
-      this.#requests.inc({ intake, method: methodOf(request), status });
-      if (intake === 'heartbeat') this.#heartbeats.inc({ outcome: outcomeOf(status) });
-      endTimer?.();
+      const seconds = startMs === null ? null : (performance.now() - startMs) / 1000;
+      this.#tally.add('http', methodOf(request), response.statusCode, seconds);
     });
+  }
+
+  /** Counts one heartbeat that was just answered. */
+  heartbeat(status: number, startMs: number): void {
+    this.#tally.add('heartbeat', 'POST', status, (performance.now() - startMs) / 1000);
   }
 
   text(): Promise<string> {
