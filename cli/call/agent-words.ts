@@ -3,7 +3,10 @@ import type { AgentDetail, AgentSummary } from '../../contracts/http';
 
 export function agentTable(agents: readonly AgentSummary[], nowMs: number): string {
   const head = ['AGENT', 'STATUS', 'INSTANCE', 'POOL', 'HEARTBEAT', 'GPU', 'NOTES'];
-  const rows = agents.map((agent) => [
+  const byName = [...agents].sort((one, other) =>
+    one.logical_agent_id.localeCompare(other.logical_agent_id, undefined, { numeric: true }),
+  );
+  const rows = byName.map((agent) => [
     agent.logical_agent_id,
     statusOf(agent),
     agent.instance_id ?? '–',
