@@ -6,6 +6,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { CHECKOUT, DIST } from '../checkout';
 import { anyFreePort } from '../parts/free-port';
+import type { Part } from '../parts/part';
 import { postgresBinaries } from '../parts/postgres-binaries';
 import { ensureDatabase, initialisePostgres, postgresUrl, startPostgres } from '../parts/postgres-server';
 import { canEnter, makeReachable, postgresUser } from '../parts/postgres-user';
@@ -15,10 +16,19 @@ export interface OwnDatabase {
   /** For logs; removed at the end. */
   folder: string;
   clientId: string;
+  clientToken: string;
   userToken: string;
+  /** The server; its end during the bench is a failure. */
+  part: Part;
   /** Runs one of our scripts on it to its end, and returns what it printed. */
   run(script: string, args?: string[]): Promise<string>;
   stop(): Promise<void>;
+}
+
+/** What db/seed-main.js prints. */
+interface Seeded {
+  clientId: string;
+  tokens: { client: string; user: string };
 }
 
 /** @throws PartError if it doesn't start; nothing is left then. */
@@ -59,8 +69,9 @@ export async function startOwnDatabase(
       await ensureDatabase(postgresUrl(password, port, 'postgres'), 'bench');
       await run('db/migrate-main.js');
       const seeded = await run('db/seed-main.js', ['--client', 'bench']);
-      const { clientId, tokens } = JSON.parse(seeded) as { clientId: string; tokens: { user: string } };
-      return { url, folder, clientId, userToken: tokens.user, run, stop };
+      const { clientId, tokens } = JSON.parse(seeded) as Seeded;
+      const { client: clientToken, user: userToken } = tokens;
+      return { url, folder, clientId, clientToken, userToken, part, run, stop };
     } catch (error) {
       await stop();
       throw error;

@@ -12,7 +12,7 @@ import type { LoadCommand, LoadResult, LoadSettings } from './load';
 import { peakMemoryMb, processorSeconds } from './process-figures';
 import { type Stack, startStack } from './stack';
 import { timeSweeps } from './sweeps';
-import { eventsOfADay, naiveSignalsPerSecond, registerAgents } from './temporal-cost';
+import { eventsOfADay, naiveSignalsPerSecond, type Registered, registerAgents } from './temporal-cost';
 
 export interface HeartbeatsBenchOptions {
   /** That send. */
@@ -23,6 +23,8 @@ export interface HeartbeatsBenchOptions {
   rate: number | null;
   /** Of the run that is reported. */
   seconds: number;
+  /** Leaves out what takes no part in storing heartbeats: Temporal's cost, and the sweeps. */
+  intakeOnly: boolean;
   env: NodeJS.ProcessEnv;
   say: (line: string) => void;
   signal: AbortSignal;
@@ -40,13 +42,13 @@ export interface HeartbeatsBenchFigures {
   /** In the database, of all runs; the same as were acknowledged. */
   rows_counted: number;
   acknowledged: number;
-  naive_signals_per_s: number;
+  naive_signals_per_s: number | null;
   /** Of a quiet agent. */
-  temporal_events_per_agent_day: number;
+  temporal_events_per_agent_day: number | null;
   sweep_ms_at_100000: number | null;
-  sweep_leases: number;
-  sweep_ms: number;
-  sweep_all_lost_ms: number;
+  sweep_leases: number | null;
+  sweep_ms: number | null;
+  sweep_all_lost_ms: number | null;
   hot_update_share: number | null;
   bytes_per_sample: number | null;
   /** At a heartbeat every 30 s. */
@@ -80,9 +82,10 @@ export async function benchHeartbeats(options: HeartbeatsBenchOptions): Promise<
 }
 
 async function measure(stack: Stack, options: HeartbeatsBenchOptions): Promise<HeartbeatsBenchFigures> {
-  const { agents, registered, env, say, signal } = options;
-  say(`Registering ${REGISTERED_FOR_REAL} agents, and ${registered} in the books …`);
-  const real = await registerAgents(stack, REGISTERED_FOR_REAL, signal);
+  const { agents, registered, say, signal } = options;
+  const real = options.intakeOnly ? 0 : REGISTERED_FOR_REAL;
+  say(`Registering ${real} agents, and ${registered} in the books …`);
+  const own = await registerAgents(stack, real, signal);
   await addFleet(stack.databaseUrl, stack.clientId, registered, signal);
 
   const connections = Math.min(agents, MOST_CONNECTIONS);
@@ -104,13 +107,7 @@ async function measure(stack: Stack, options: HeartbeatsBenchOptions): Promise<H
   const apiPeakMemory = peakMemoryMb(stack.parts.api.pid);
   const stored = await readStored(stack.databaseUrl);
 
-  say('Counting what a day of heartbeats adds to an agent’s history …');
-  const [quiet, ...others] = real;
-  const events = await eventsOfADay(stack, quiet!, signal);
-  say('Sending a signal a heartbeat instead …');
-  const naive = await naiveSignalsPerSecond(stack, others, say, signal);
-  say('Timing lease sweeps …');
-  const sweeps = await timeSweeps(stack.databaseUrl, env);
+  const beside = options.intakeOnly ? NOT_MEASURED : await measureBeside(stack, own, options);
 
   const { bytesPerSample } = stored;
   return {
@@ -119,16 +116,11 @@ async function measure(stack: Stack, options: HeartbeatsBenchOptions): Promise<H
     p99_ms: best.milliseconds && tenths(best.milliseconds.p99),
     max_ms: best.milliseconds && tenths(best.milliseconds.max),
     agents,
-    registered_agents: registered + real.length,
+    registered_agents: registered + real,
     connections,
     rows_counted: stored.samples,
     acknowledged,
-    naive_signals_per_s: Math.round(naive),
-    temporal_events_per_agent_day: events,
-    sweep_ms_at_100000: sweeps.leases >= 100_000 ? sweeps.quietMs : null,
-    sweep_leases: sweeps.leases,
-    sweep_ms: sweeps.quietMs,
-    sweep_all_lost_ms: sweeps.allLostMs,
+    ...beside,
     hot_update_share: stored.hotShare === null ? null : Math.round(stored.hotShare * 1000) / 1000,
     bytes_per_sample: bytesPerSample === null ? null : Math.round(bytesPerSample),
     sample_mb_per_day_of_10000_agents:
@@ -137,6 +129,47 @@ async function measure(stack: Stack, options: HeartbeatsBenchOptions): Promise<H
     processors,
     machine: machine(),
     failures: best.failures,
+  };
+}
+
+type Beside = Pick<
+  HeartbeatsBenchFigures,
+  | 'naive_signals_per_s'
+  | 'temporal_events_per_agent_day'
+  | 'sweep_ms_at_100000'
+  | 'sweep_leases'
+  | 'sweep_ms'
+  | 'sweep_all_lost_ms'
+>;
+
+const NOT_MEASURED: Beside = {
+  naive_signals_per_s: null,
+  temporal_events_per_agent_day: null,
+  sweep_ms_at_100000: null,
+  sweep_leases: null,
+  sweep_ms: null,
+  sweep_all_lost_ms: null,
+};
+
+/** With the same processes, after the load. */
+async function measureBeside(
+  stack: Stack,
+  [quiet, ...others]: Registered[],
+  { env, say, signal }: HeartbeatsBenchOptions,
+): Promise<Beside> {
+  say('Counting what a day of heartbeats adds to an agent’s history …');
+  const events = await eventsOfADay(stack, quiet!, signal);
+  say('Sending a signal a heartbeat instead …');
+  const naive = await naiveSignalsPerSecond(stack, others, say, signal);
+  say('Timing lease sweeps …');
+  const sweeps = await timeSweeps(stack.databaseUrl, env);
+  return {
+    naive_signals_per_s: Math.round(naive),
+    temporal_events_per_agent_day: events,
+    sweep_ms_at_100000: sweeps.leases >= 100_000 ? sweeps.quietMs : null,
+    sweep_leases: sweeps.leases,
+    sweep_ms: sweeps.quietMs,
+    sweep_all_lost_ms: sweeps.allLostMs,
   };
 }
 

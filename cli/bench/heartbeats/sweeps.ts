@@ -46,6 +46,7 @@ export async function timeSweeps(databaseUrl: string, env: NodeJS.ProcessEnv): P
     );
     await client.query('commit');
     const all = await swept();
+    if (all.lost !== rowCount) throw new Error(`The sweep found ${all.lost} of ${rowCount} leases over.`);
     return {
       quietMs: quiet.sort((a, b) => a - b)[2] as number,
       allLostMs: all.milliseconds,
