@@ -6,6 +6,7 @@ import { checkDatabase, migrate, startEmbeddedDatabase, withoutPassword } from '
 import { followEvents, HeldLines } from './event-feed';
 import { ensureFleet, hasFleet } from './demo-fleet';
 import {
+  API_MEMORY_FLAGS,
   type CloudReady,
   commonEnvironment,
   leaseSweepMs,
@@ -60,6 +61,7 @@ export async function bringUp(
     await runNodePart(state, supervisor, {
       name: 'the API',
       script: 'api/main.js',
+      flags: API_MEMORY_FLAGS,
       log: 'api',
       rank: 2,
       env: {

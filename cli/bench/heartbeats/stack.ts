@@ -5,6 +5,7 @@ import { anyFreePort } from '../../parts/free-port';
 import { Part } from '../../parts/part';
 import { findTemporalBinary } from '../../parts/temporal-binary';
 import { startTemporalServer } from '../../parts/temporal-server';
+import { API_MEMORY_FLAGS } from '../../start/node-parts';
 import { startOwnDatabase } from '../own-database';
 
 const READY_MS = 45_000;
@@ -56,12 +57,12 @@ export async function startStack({ env, say, signal }: StackOptions): Promise<St
       }),
     );
     const temporalAddress = `127.0.0.1:${port}`;
-    const start = async (name: string, script: string, own: NodeJS.ProcessEnv) =>
+    const start = async (name: string, script: string, own: NodeJS.ProcessEnv, flags: string[] = []) =>
       keep(
         await Part.start({
           name: `the bench's ${name}`,
           command: process.execPath,
-          args: [path.join(DIST, script)],
+          args: [...flags, path.join(DIST, script)],
           env: {
             ...env,
             DATABASE_URL: databaseUrl,
@@ -82,7 +83,7 @@ export async function startStack({ env, say, signal }: StackOptions): Promise<St
       AWS_SECRET_ACCESS_KEY: 'bench',
       API_PUBLIC_URL: `http://${NOWHERE}`,
     });
-    const api = await start('api', 'api/main.js', { PORT: '0', HEARTBEAT_SIGNALS: 'news' });
+    const api = await start('api', 'api/main.js', { PORT: '0', HEARTBEAT_SIGNALS: 'news' }, API_MEMORY_FLAGS);
     const [{ url: apiUrl }] = await Promise.all([
       api.ready<{ type: 'ready'; url: string }>(READY_MS),
       worker.ready(READY_MS),
