@@ -12,6 +12,7 @@ import type { EndReason, Instance, PurchaseOption, SpotRequest } from './books/e
 import type { CloudClock } from './clock';
 import type { EventLog } from './control/event-log';
 import type { InstanceFiles } from './instances/instance-files';
+import type { CloudParts, Durations } from './cloud-parts';
 import { Instances } from './instances/instances';
 import type { LaunchOrder } from './instances/instances';
 import { isActive, NOTICE_SECONDS, SPOT_TAKEN, USER_ENDED, USER_HIBERNATED } from './instances/lifecycle';
@@ -23,32 +24,8 @@ import type { PoolChange } from './market/capacity';
 import type { Market, PoolRecord } from './market/market';
 import { poolName } from './market/market';
 import { between } from './market/random';
-import type { Random } from './market/random';
 import { SpotDesk } from './spot/spot-desk';
-import type { StorageDurations } from './storage/durations';
 import { Storage } from './storage/storage';
-
-/** From and to, in cloud seconds. */
-export type Range = readonly [min: number, max: number];
-
-export interface Durations {
-  readonly boot: Range;
-  readonly shutdown: Range;
-  /** How late a launch, or a change, is seen. */
-  readonly consistency: Range;
-}
-
-export interface CloudParts {
-  readonly accountId: string;
-  readonly books: Books;
-  readonly clock: CloudClock;
-  readonly market: Market;
-  readonly events: EventLog;
-  readonly files: InstanceFiles;
-  readonly durations: Durations & StorageDurations;
-  readonly random: Random;
-  readonly onError: (error: unknown) => void;
-}
 
 const LONGEST_TIMER_MILLISECONDS = 3_600_000;
 

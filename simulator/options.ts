@@ -1,7 +1,7 @@
 /** The simulator's flags, each checked with a sentence that names it, what it got and what it takes. */
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import type { Range } from './cloud';
+import type { Range } from './cloud-parts';
 import type { SizedRange } from './storage/durations';
 
 export class UsageError extends Error {

@@ -1,5 +1,5 @@
 /** What can be known of docker-compose.yml without an engine. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { ROOT } from '../harness/servers';
 import { composeText, exampleVariables, readCompose, type Service } from './compose-file';
@@ -65,19 +65,6 @@ it('takes exactly the variables that the example names', () => {
 
 it.each(required)('says so when %s is missing', (name) => {
   expect(() => readCompose({ ...filled, [name]: '' })).toThrow(`${name} is not set; `);
-});
-
-it('comes with a policy that permits what the worker calls', () => {
-  const calls = readFileSync(path.join(ROOT, 'cloud', 'aws-cloud.ts'), 'utf8').matchAll(
-    /new (\w+)Command\(/g,
-  );
-  const policy = JSON.parse(readFileSync(path.join(ROOT, 'deploy', 'iam', 'worker-policy.json'), 'utf8')) as {
-    Statement: { Action: string[] }[];
-  };
-  const permitted = policy.Statement.flatMap(({ Action }) => Action);
-  // Instances are tagged as they are launched, which takes a permission of its own.
-  const needed = [...calls].map(([, call]) => `ec2:${call}`).concat('ec2:CreateTags');
-  expect([...new Set(needed)].sort()).toEqual([...permitted].sort());
 });
 
 /** All services that must have come before, directly or not. */

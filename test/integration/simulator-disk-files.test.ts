@@ -35,11 +35,11 @@ const PROGRAM = `
 const fs = require('node:fs');
 const path = require('node:path');
 const home = process.env.SPOT_AGENT_HOME;
-fs.writeFileSync(path.join(home, 'started'), '');
 process.on('SIGTERM', () => {
   fs.writeFileSync(path.join(home, 'flushed'), 'at the end');
   process.exit(0);
 });
+fs.writeFileSync(path.join(home, 'started'), '');
 setInterval(() => undefined, 1000);
 `;
 
@@ -76,7 +76,7 @@ afterAll(async () => {
 });
 
 const inState = (...names: string[]) => path.join(folder, 'state', ...names);
-/** Launches, and returns the id once the program runs there. */
+/** Launches, and returns the id once the program runs there, or (of an image with its file) the root disk is there. */
 async function launch(changes: Partial<RunInstancesCommandInput> = {}): Promise<string> {
   const { Instances } = await ec2.send(
     new RunInstancesCommand({
@@ -155,6 +155,7 @@ test('an image holds every disk of its instance, and what was flushed for the re
 
   const copy = await launch({ ImageId });
   expect(readFileSync(path.join(homeOf(copy), 'flushed'), 'utf8')).toBe('at the end');
+  await until('the copy has its data disk', () => existsSync(mounted(copy, 'xvdf')), 5000);
   expect(readFileSync(mounted(copy, 'xvdf', 'data'), 'utf8')).toBe('on the data disk');
   writeFileSync(mounted(copy, 'xvdf', 'data'), 'changed on the copy');
   expect(readFileSync(mounted(id, 'xvdf', 'data'), 'utf8')).toBe('on the data disk');
