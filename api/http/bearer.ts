@@ -10,7 +10,7 @@ import { TokenCache } from './token-cache';
 export type Caller = TokenHolder | { kind: 'launch'; clientId: string; launch: LaunchRecord };
 
 /** Those asked of the database together, and those that may wait for it: after a restart every agent's token does. */
-const LOOK_UPS = { maxBatch: 500, maxWaiting: 50_000, maxOfKey: 1, atOnce: 2 };
+const LOOK_UPS = { maxBatch: 500, maxWaiting: 50_000, maxOfKey: 1, atOnce: 2, lingerMs: 0, enough: 1 };
 
 /** Tokens of ours and launch ids; nothing else is worth a question to the database. */
 const CREDENTIAL = /^[\w-]{8,128}$/;

@@ -48,6 +48,9 @@ export interface GroupCommitOptions<Item, Result> {
   /** The share of a key. */
   maxOfKey: number;
   atOnce: number;
+  /** A batch of fewer than `enough` waits so long for more: a transaction costs as much as dozens of items. */
+  lingerMs: number;
+  enough: number;
 }
 
 export class GroupCommit<Item, Result> {
@@ -160,14 +163,17 @@ export class GroupCommit<Item, Result> {
     if (lane.waiting === 0) this.#lanes.delete(lane.name);
   }
 
-  /** What else arrives in this turn of the event loop goes with the first. */
+  /** At least what else arrives in this turn of the event loop goes with the first. */
   #schedule(): void {
     if (this.#scheduled || this.#running >= this.#options.atOnce) return;
     this.#scheduled = true;
-    setImmediate(() => {
+    const start = () => {
       this.#scheduled = false;
       this.#start();
-    });
+    };
+    const { lingerMs, enough } = this.#options;
+    if (lingerMs > 0 && this.#waiting < enough) setTimeout(start, lingerMs);
+    else setImmediate(start);
   }
 
   #start(): void {
@@ -176,8 +182,13 @@ export class GroupCommit<Item, Result> {
       if (batch.size === 0) break;
       void this.#commit(batch);
     }
-    if (this.#running > 0 || this.#waiting > 0) return;
-    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  /** After a commit: what waits goes on its way before that is answered, since the database need not wait for it. */
+  #goOn(): void {
+    if (this.#waiting >= this.#options.enough) this.#start();
+    else if (this.#waiting > 0) this.#schedule();
+    else if (this.#running === 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
 
   /** Upholds G2 and G4. */
@@ -209,8 +220,7 @@ export class GroupCommit<Item, Result> {
     }
     this.#running -= 1;
     for (const key of batch.keys()) this.#release(key);
-    // The next batch is on its way before these are answered: the database need not wait for that.
-    this.#start();
+    this.#goOn();
     items.forEach(answer);
   }
 

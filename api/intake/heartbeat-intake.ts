@@ -29,7 +29,9 @@ const QUEUE = {
   maxBatch: 500,
   /** An instance sends one at a time; more are retries. */
   maxOfKey: 16,
-  atOnce: 2,
+  atOnce: 1,
+  lingerMs: 4,
+  enough: 100,
 };
 const SAID_EVERY_MS = 1_000;
 const LATER_SECONDS = { least: 2, most: 6 };

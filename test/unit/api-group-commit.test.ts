@@ -17,6 +17,8 @@ function controlled(limits: Partial<GroupCommitOptions<Item, number>> = {}) {
     maxWaiting: 100,
     maxOfKey: 100,
     atOnce: 1,
+    lingerMs: 0,
+    enough: 1,
     store: (items) => {
       batches.push(items);
       return new Promise((resolve, reject) => {
@@ -78,6 +80,25 @@ test('of two batches under way no key is in both', async () => {
   await end();
   await end();
   expect(await Promise.all(answers)).toEqual([10, 20, 30, 40]);
+  await commits.idle();
+});
+
+test('a few linger for more, and enough do not', async () => {
+  const { commits, values, turn, end } = controlled({ lingerMs: 20, enough: 3 });
+  const answers = [commits.submit(item('a', 1))];
+  await turn();
+  expect(values()).toEqual([]);
+  answers.push(commits.submit(item('b', 2)));
+  await new Promise((resolve) => setTimeout(resolve, 40));
+  expect(values()).toEqual([[1, 2]]);
+  for (const value of [3, 4, 5]) answers.push(commits.submit(item(String(value), value)));
+  await end();
+  expect(values()).toEqual([
+    [1, 2],
+    [3, 4, 5],
+  ]);
+  await end();
+  expect(await Promise.all(answers)).toEqual([10, 20, 30, 40, 50]);
   await commits.idle();
 });
 
@@ -166,6 +187,8 @@ describe('fairness', () => {
       maxWaiting: 50,
       maxOfKey: 5,
       atOnce: 3,
+      lingerMs: 0,
+      enough: 1,
       store: async (items) => {
         expect(new Set(items.map(({ key }) => key)).size).toBe(items.length);
         await new Promise((resolve) => setImmediate(resolve));
