@@ -1,7 +1,7 @@
 /** The API process. */
 import { once } from 'node:events';
 import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import pino from 'pino';
 import { EnvironmentError } from '../contracts/environment';
 import { targetRules } from '../contracts/notification-targets';
@@ -63,6 +63,17 @@ async function main(): Promise<void> {
   });
   const sign = giveSigns(ingestDb, intake, log);
 
+  const connections = new Set<Socket>();
+  server.on('connection', (socket) => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+  });
+  /** Those whose answer is given, kept for the next heartbeat, and those that never asked, which Node counts as busy. */
+  function closeUnused(): void {
+    server.closeIdleConnections();
+    for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
+  }
+
   let stopping: Promise<void> | null = null;
   async function stop(): Promise<void> {
     log.info('stopping');
@@ -71,8 +82,7 @@ async function main(): Promise<void> {
     feed.close();
     metricsServer.close();
     metricsServer.closeAllConnections();
-    // Whoever is answered from now on would keep its connection for the next heartbeat.
-    const closing = setInterval(() => server.closeIdleConnections(), 50);
+    const closing = setInterval(closeUnused, 50);
     await closed;
     clearInterval(closing);
     await drain();

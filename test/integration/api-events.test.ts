@@ -1,4 +1,6 @@
 /** `GET /api/events`: each client's own events, as they are committed, from where the reader left off. */
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import type { SystemEventView } from '../../contracts/http';
 import { NOWHERE, RunningApi } from '../harness/running-api';
 import { until } from '../harness/until';
@@ -143,16 +145,20 @@ test('what happened while the connection to the database was broken is read afte
   const reader = await Reader.open(running.alpha.user);
   await addEvent('alpha', 'heard');
   await reader.messages(1);
-  await running.sql.query(
-    `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'spotkeeper-events'
+  const { rowCount } = await running.sql.query(
+    `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'spotkeeper-system-events'
      and datname = current_database()`,
   );
+  expect(rowCount).toBe(1);
   await addEvent('alpha', 'unheard');
   expect(await reader.messages(2)).toEqual(['heard', 'unheard']);
 });
 
-test('a stop of the API ends the streams', async () => {
+test('a stop of the API ends the streams, and waits for no connection that never asked', async () => {
   const reader = await Reader.open(running.alpha.user);
+  const mute = connect(Number(new URL(running.url).port), '127.0.0.1');
+  await once(mute, 'connect');
   expect(await running.api.stop()).toBe(true);
   await until('the stream has ended', () => reader.ended, 5_000);
+  mute.destroy();
 });
