@@ -24,7 +24,17 @@ beforeAll(async () => {
   [environment, database, simulator] = await Promise.all([
     startTimeSkipping(),
     createTestDatabase(),
-    startSimulator('--boot', 'none', '--synthetic', '1', '--boot-seconds', '0-0'),
+    // Late sight runs by the simulator's real clock: while hours are skipped here, it would look like an instance that ended.
+    startSimulator(
+      '--boot',
+      'none',
+      '--synthetic',
+      '1',
+      '--boot-seconds',
+      '0-0',
+      '--consistency-seconds',
+      '0',
+    ),
   ]);
   client = environment.client;
   db = connectDatabase(database.url, 'spotkeeper_worker');
