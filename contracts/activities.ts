@@ -22,8 +22,10 @@ export interface AgentPublication {
   clientId: string;
   agentId: string;
   logicalAgentId: string;
-  /** Rises with each publication; a lower one than the stored changes nothing of the agent's row. */
+  /** Rises with each publication. */
   revision: number;
+  /** Absent in what a reducer makes. */
+  place?: PublicationPlace;
   status: AgentStatus;
   health: Health;
   incarnation: number;
@@ -42,6 +44,19 @@ export interface AgentPublication {
   /** Released to their owners: never terminated by us. */
   keptInstanceIds: string[];
   events: SystemEvent[];
+}
+
+/**
+ * Where in the workflow's story a publication was made. A worker that is killed before it has reported its workflow task
+ * has published what may come out otherwise when the task is done again, under the same revision: the later place wins.
+ */
+export interface PublicationPlace {
+  /** From 1: each continue-as-new is another. */
+  run: number;
+  /** Of the run, in events, when the workflow task began. */
+  historyLength: number;
+  /** The newest revision of the places before. */
+  publishedBefore: number;
 }
 
 export interface InstanceChange {

@@ -3,11 +3,11 @@ import { sql } from 'kysely';
 import type { AgentPublication, CutOver, CutOverResult } from '../contracts/activities';
 import type { Db } from './connect';
 import { writeInstance } from './instances';
-import { writeEvents } from './system-events';
+import { type KeyedEvent, writeEvents } from './system-events';
 
-/** One transaction; a publication older than what is stored changes the agent's row and standings no more. */
+/** One transaction; a publication of an earlier place than what is stored changes the agent's row and standings no more. */
 export async function publishAgent(db: Db, publication: AgentPublication): Promise<void> {
-  const { clientId, agentId, revision } = publication;
+  const { clientId, agentId } = publication;
   await db.transaction().execute(async (transaction) => {
     if (await writeAgent(transaction, publication)) await writeStandings(transaction, publication);
     for (const change of publication.instances) await writeInstance(transaction, clientId, agentId, change);
@@ -19,11 +19,46 @@ export async function publishAgent(db: Db, publication: AgentPublication): Promi
         .where('id', 'in', publication.keptInstanceIds)
         .execute();
     }
-    const events = publication.events.map((event, index) => ({
-      ...event,
-      key: `${agentId}:${revision}:${index}`,
-    }));
-    await writeEvents(transaction, clientId, agentId, events);
+    await writeEvents(transaction, clientId, agentId, await unsaid(transaction, publication));
+  });
+}
+
+/** More events than a run's history can hold. */
+const LONGEST_HISTORY = 1_000_000;
+/** More than one workflow task tells. */
+const LATEST = 30;
+
+function positionOf({ place }: AgentPublication): number {
+  return place ? place.run * LONGEST_HISTORY + place.historyLength : 0;
+}
+
+/**
+ * The events with their keys, without those that an attempt at the same workflow task told before it was killed: what was
+ * written at an earlier place, under a revision that no earlier place published, can be nothing else.
+ */
+async function unsaid(transaction: Db, publication: AgentPublication): Promise<KeyedEvent[]> {
+  const { agentId, revision, events, place } = publication;
+  const position = positionOf(publication);
+  const keyed = events.map((event, index) => ({
+    ...event,
+    key: `${agentId}|${position}|${revision}|${index}`,
+  }));
+  if (events.length === 0 || !place) return keyed;
+  const latest = await transaction
+    .selectFrom('system_events')
+    .select(['event_key', 'event_type', 'message'])
+    .where('agent_id', '=', agentId)
+    .orderBy('id', 'desc')
+    .limit(LATEST)
+    .execute();
+  const undone = latest.filter(({ event_key }) => {
+    const [ofAgent, at, of] = event_key.split('|');
+    return ofAgent === agentId && Number(at) < position && Number(of) > place.publishedBefore;
+  });
+  return keyed.filter(({ eventType, message }) => {
+    const told = undone.findIndex((one) => one.event_type === eventType && one.message === message);
+    if (told >= 0) undone.splice(told, 1);
+    return told < 0;
   });
 }
 
@@ -47,6 +82,7 @@ async function writeAgent(db: Db, publication: AgentPublication): Promise<boolea
     deleted_at: publication.status === 'deleted' ? sql<Date>`now()` : null,
     active_switch: publication.activeSwitch,
     revision: publication.revision,
+    history_position: positionOf(publication),
   };
   const written = await db
     .insertInto('agents')
@@ -64,7 +100,9 @@ async function writeAgent(db: Db, publication: AgentPublication): Promise<boolea
           deleted_at: sql`coalesce(agents.deleted_at, excluded.deleted_at)`,
           updated_at: sql`now()`,
         })
-        .whereRef('agents.revision', '<', sql.ref('excluded.revision')),
+        .where(
+          sql<boolean>`(agents.history_position, agents.revision) < (excluded.history_position, excluded.revision)`,
+        ),
     )
     .returning('id')
     .executeTakeFirst();

@@ -86,8 +86,10 @@ export interface AgentsTable {
   /** A HibernationView, while the agent is, or is being, put to rest. */
   hibernation: JSONColumnType<Record<string, unknown>, string | null, string | null> | null;
   active_switch: string | null;
-  /** The workflow's own count of its publications; a lower one never overwrites a higher. */
+  /** The workflow's own count of its publications. */
   revision: BigInteger;
+  /** Where in the workflow's story the row was published; a publication of an earlier place never overwrites it. */
+  history_position: WithDefault<BigInteger>;
   created_at: WithDefault<Timestamp>;
   updated_at: WithDefault<Timestamp>;
   deleted_at: Timestamp | null;

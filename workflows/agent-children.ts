@@ -111,6 +111,14 @@ function cutOverRequested(draft: Draft, instanceId: string): void {
 /** The outcome of the conditional update. */
 export function cutOverCommitted(draft: Draft, candidateFacts: InstanceFacts, result: CutOverResult): void {
   const { state } = draft;
+  if (state.status === 'deleted') {
+    // While the books were slow somebody deleted the agent; its switch gives the candidate up.
+    return answerCutOver(
+      draft,
+      { committed: false, reason: 'the agent is deleted' },
+      candidateFacts.instanceId,
+    );
+  }
   answerCutOver(draft, result, candidateFacts.instanceId);
   if (!result.committed) return;
   const old = state.primary;

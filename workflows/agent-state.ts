@@ -108,6 +108,8 @@ export interface Hibernation {
 
 export interface AgentState {
   version: 1;
+  /** Counts the runs of the workflow: each continue-as-new is another. */
+  run: number;
   clientId: string;
   agentId: string;
   logicalAgentId: string;
@@ -183,6 +185,7 @@ export function initialState(
 ): AgentState {
   return {
     version: 1,
+    run: 1,
     ...ids,
     status: 'offline',
     health: 'healthy',

@@ -19,7 +19,7 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import { type AgentPublication, failureTypes } from '../contracts/activities';
+import { type AgentPublication, failureTypes, type PublicationPlace } from '../contracts/activities';
 import type {
   AgentInput,
   AgentStateView,
@@ -92,6 +92,7 @@ export async function agentWorkflow(input: AgentInput): Promise<void> {
   /** Transitions made by updates, whose effects and publications the loop carries out. */
   const decided: Transition<unknown>[] = [];
   let publishedRevision = state.revision;
+  let place: PublicationPlace = { run: state.run, historyLength: 0, publishedBefore: state.revision };
   let lookUps = 0;
 
   function onSignal<T>(
@@ -122,7 +123,7 @@ export async function agentWorkflow(input: AgentInput): Promise<void> {
   setHandler(
     registerUpdate,
     async (registration) => {
-      const { answer } = decide(onRegister(state, registration, Date.now()));
+      const { answer } = decide((before, nowMs) => onRegister(before, registration, nowMs));
       const { revision } = state;
       // Answered once the books know the instance, so that its first heartbeat finds its place.
       await CancellationScope.nonCancellable(() => condition(() => publishedRevision >= revision));
@@ -130,19 +131,27 @@ export async function agentWorkflow(input: AgentInput): Promise<void> {
     },
     { validator: (registration) => refuseUnless(checkRegistration(registration)) },
   );
-  setHandler(requestSwitchUpdate, (request) => decide(onSwitchRequest(state, request, Date.now())).answer, {
-    validator: (request) => {
-      refuseUnless(checkSwitchRequest(request));
-      if (!repeatedRequest(state, request.requestId)) refuse(refusalOf(state, 'switch'));
+  setHandler(
+    requestSwitchUpdate,
+    (request) => decide((before, nowMs) => onSwitchRequest(before, request, nowMs)).answer,
+    {
+      validator: (request) => {
+        refuseUnless(checkSwitchRequest(request));
+        if (!repeatedRequest(state, request.requestId)) refuse(refusalOf(state, 'switch'));
+      },
     },
-  });
-  setHandler(hibernateUpdate, (request) => decide(onHibernate(state, request, Date.now())).answer, {
-    validator: (request) => {
-      refuseUnless(checkRequestedBy(request));
-      refuse(refusalOf(state, 'hibernate'));
+  );
+  setHandler(
+    hibernateUpdate,
+    (request) => decide((before, nowMs) => onHibernate(before, request, nowMs)).answer,
+    {
+      validator: (request) => {
+        refuseUnless(checkRequestedBy(request));
+        refuse(refusalOf(state, 'hibernate'));
+      },
     },
-  });
-  setHandler(resumeUpdate, (request) => decide(onResume(state, request, Date.now())).answer, {
+  );
+  setHandler(resumeUpdate, (request) => decide((before, nowMs) => onResume(before, request, nowMs)).answer, {
     validator: (request) => {
       refuseUnless(checkRequestedBy(request));
       refuse(refusalOf(state, 'resume'));
@@ -151,7 +160,7 @@ export async function agentWorkflow(input: AgentInput): Promise<void> {
   setHandler(
     deleteUpdate,
     async (request) => {
-      const { answer } = decide(onDelete(state, request, Date.now()));
+      const { answer } = decide((before, nowMs) => onDelete(before, request, nowMs));
       const { revision } = state;
       // Answered once the books say so, so that the next registration makes a new agent.
       await CancellationScope.nonCancellable(() => condition(() => publishedRevision >= revision));
@@ -159,14 +168,26 @@ export async function agentWorkflow(input: AgentInput): Promise<void> {
     },
     { validator: (request) => refuseUnless(checkDelete(request)) },
   );
-  setHandler(setProtectedUpdate, (request) => decide(onSetProtected(state, request, Date.now())).answer, {
-    validator: (request) => {
-      refuseUnless(checkSetProtected(request));
-      refuse(refusalOf(state, 'protect'));
+  setHandler(
+    setProtectedUpdate,
+    (request) => decide((before, nowMs) => onSetProtected(before, request, nowMs)).answer,
+    {
+      validator: (request) => {
+        refuseUnless(checkSetProtected(request));
+        refuse(refusalOf(state, 'protect'));
+      },
     },
-  });
+  );
 
-  function decide<Answer>(transition: Transition<Answer>): Transition<Answer> {
+  /** Upholds the order of arrival: what signals said before comes first, although an update is answered at once. */
+  function decide<Answer>(
+    rule: (before: AgentState, nowMs: number) => Transition<Answer>,
+  ): Transition<Answer> {
+    for (let event = inbox.shift(); event; event = inbox.shift()) take(onEvent(state, event, Date.now()));
+    return take(rule(state, Date.now()));
+  }
+
+  function take<Answer>(transition: Transition<Answer>): Transition<Answer> {
     state = transition.state;
     decided.push(transition);
     return transition;
@@ -182,7 +203,11 @@ export async function agentWorkflow(input: AgentInput): Promise<void> {
   }
 
   async function publish(publication: AgentPublication): Promise<void> {
-    await books.publishAgent(publication);
+    const { historyLength } = workflowInfo();
+    if (historyLength !== place.historyLength) {
+      place = { run: state.run, historyLength, publishedBefore: publishedRevision };
+    }
+    await books.publishAgent({ ...publication, place });
     publishedRevision = Math.max(publishedRevision, publication.revision);
     setCurrentDetails(detailsOf(state));
     const attributes = searchAttributesOf(state);
@@ -312,7 +337,13 @@ export async function agentWorkflow(input: AgentInput): Promise<void> {
     if (inbox.length > 0 || (deadlineMs !== null && deadlineMs <= Date.now())) return carryOut(decideNext());
     if (!mayContinueAsNew()) return;
     const { clientId, agentId, logicalAgentId, historyLimitEvents } = input;
-    const next: AgentInput = { clientId, agentId, logicalAgentId, historyLimitEvents, carried: state };
+    const next: AgentInput = {
+      clientId,
+      agentId,
+      logicalAgentId,
+      historyLimitEvents,
+      carried: { ...state, run: state.run + 1 },
+    };
     await continueAsNew<typeof agentWorkflow>(next);
   }
 

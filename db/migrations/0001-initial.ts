@@ -62,6 +62,8 @@ create table agents (
   hibernation jsonb,
   active_switch text,
   revision bigint not null,
+  -- Where in its workflow's story it was published.
+  history_position bigint not null default 0,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   deleted_at timestamptz,

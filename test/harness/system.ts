@@ -51,7 +51,8 @@ export class System {
     const { clientId, tokens } = seed(database.url);
     const sql = new PostgresClient({ connectionString: database.url });
     await sql.connect();
-    const policy = { ...QUICK_POLICY, ...options.policy };
+    // The stories of a file end more machines of one client in an hour than a fleet of their size may lose.
+    const policy = { terminationCapAtLeast: 1_000, ...QUICK_POLICY, ...options.policy };
     await sql.query('update clients set policy = $1 where id = $2', [JSON.stringify(policy), clientId]);
     const shared = {
       DATABASE_URL: database.url,

@@ -96,6 +96,53 @@ it('keeps what is newer when an older publication comes late', async () => {
   expect(await agentRow('late')).toMatchObject({ status: 'orphaned', revision: '5' });
 });
 
+it('loses nothing and tells nothing twice when a killed worker published what came out otherwise afterwards', async () => {
+  const at = (run: number, historyLength: number, publishedBefore: number) => ({
+    run,
+    historyLength,
+    publishedBefore,
+  });
+  const said = (message: string) => ({
+    eventType: 'news',
+    severity: 'info' as const,
+    message,
+    instanceId: null,
+    details: {},
+  });
+  await publishAgent(
+    db,
+    publication('killed', { place: at(1, 10, 0), revision: 1, events: [said('before')] }),
+  );
+  await publishAgent(
+    db,
+    publication('killed', { place: at(1, 14, 1), revision: 2, events: [said('launched')] }),
+  );
+  // The same workflow task again, with a message more in it, which was decided first.
+  const [first, second] = [
+    publication('killed', {
+      place: at(1, 19, 1),
+      revision: 2,
+      status: 'silent',
+      events: [said('registered')],
+    }),
+    publication('killed', { place: at(1, 19, 1), revision: 3, status: 'online', events: [said('launched')] }),
+  ];
+  await publishAgent(db, first);
+  expect(await agentRow('killed')).toMatchObject({ status: 'silent', revision: '2' });
+  await publishAgent(db, second);
+  await publishAgent(
+    db,
+    publication('killed', { place: at(1, 14, 1), revision: 9, status: 'orphaned', events: [] }),
+  );
+  expect(await agentRow('killed')).toMatchObject({ status: 'online', revision: '3' });
+  await publishAgent(
+    db,
+    publication('killed', { place: at(2, 3, 3), revision: 4, events: [said('launched')] }),
+  );
+  const told = (await eventsOf('killed')).map(({ message }) => message);
+  expect(told).toEqual(['before', 'launched', 'registered', 'launched']);
+});
+
 it('commits a cut-over once, makes the former primary a zombie, and says so again when asked again', async () => {
   await publishAgent(db, publication('moves'));
   expect(await commitCutOver(db, cutOver('moves', 'moves-2'))).toMatchObject({ committed: true });

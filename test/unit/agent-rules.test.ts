@@ -354,6 +354,20 @@ describe('what comes at a bad moment', () => {
     ]);
   });
 
+  it('a deletion while the books are asked for the cut-over gives the candidate up', () => {
+    const subject = running();
+    subject.requestSwitch();
+    subject.candidate('i-2');
+    subject.delete();
+    subject.on({
+      kind: 'cutOverCommitted',
+      candidate: facts('i-2'),
+      result: { committed: true, reason: 'committed' },
+    });
+    expect(subject.effects).toMatchObject([{ kind: 'signalSwitch', payload: { committed: false } }]);
+    expect(subject.state).toMatchObject({ status: 'deleted', primary: null });
+  });
+
   it('the loss of the new primary before its switch has reported does so too', () => {
     const subject = running();
     subject.requestSwitch();
