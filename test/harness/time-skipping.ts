@@ -3,12 +3,17 @@
  * Temporal CLI; else the one that the SDK loads by itself.
  */
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { SEARCH_ATTRIBUTES } from '../../contracts/ids';
+import { anyFreePort } from '../../cli/parts/free-port';
 import { cacheFolder } from '../../cli/parts/temporal-binary';
+import { until } from './until';
 
 const VERSION = '1.38.0';
 const KEYWORD = 2; // temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
@@ -24,17 +29,44 @@ export async function startTimeSkipping(): Promise<TestWorkflowEnvironment> {
   return environment;
 }
 
-/** The SDK gives a server 5 s; a Java machine on a busy one can take longer, and is quicker the next time. */
+/** The SDK gives a server 5 s, too little for a Java machine on a busy one: it is shown a relay, once the server is there. */
 async function started(executable: string | null): Promise<TestWorkflowEnvironment> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await TestWorkflowEnvironment.createTimeSkipping(
-        executable ? { server: { executable: { type: 'existing-path', path: executable } } } : {},
-      );
-    } catch (error) {
-      if (attempt === 4 || !/did not start within/.test(String(error))) throw error;
-    }
+  if (!executable) return TestWorkflowEnvironment.createTimeSkipping({});
+  const port = await anyFreePort();
+  const server = spawn(executable, [String(port)], { stdio: 'ignore' });
+  const ended = once(server, 'exit');
+  const folder = mkdtempSync(path.join(tmpdir(), 'time-skipping-'));
+  const relay = path.join(folder, 'relay');
+  const command = [process.execPath, path.join(__dirname, 'relay.mjs'), String(port)];
+  writeFileSync(relay, `#!/bin/sh\nexec ${command.map((part) => `'${part}'`).join(' ')} "$1"\n`);
+  chmodSync(relay, 0o755);
+  const end = async () => {
+    server.kill('SIGKILL');
+    await ended;
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    await until('the time-skipping server listens', () => accepts(port), 60_000);
+    const environment = await TestWorkflowEnvironment.createTimeSkipping({
+      server: { executable: { type: 'existing-path', path: relay } },
+    });
+    const teardown = environment.teardown.bind(environment);
+    environment.teardown = async () => {
+      await teardown();
+      await end();
+    };
+    return environment;
+  } catch (error) {
+    await end();
+    throw error;
   }
+}
+
+function accepts(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  return new Promise((resolve) => {
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+  }).finally(() => socket.destroy()) as Promise<boolean>;
 }
 
 /** The path of a script that takes the port and becomes the server; null where Maven or Java is missing. */

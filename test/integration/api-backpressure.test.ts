@@ -69,7 +69,7 @@ test('a flood is refused with Retry-After; others are taken, notices too; what w
     // Two batches are under way, one beat in each; then the queue fills up.
     for (const agentId of alphas.slice(0, 2)) {
       flood.push(beat(agentId));
-      await until('it is under way', () => waiting(flood.length), 5_000);
+      await until('it is under way', () => waiting(flood.length), 20_000);
     }
     const replies = alphas.slice(2).map((agentId) => beat(agentId));
     flood.push(...replies);

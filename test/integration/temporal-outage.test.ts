@@ -61,7 +61,13 @@ test('what is said during an outage is acknowledged at once, kept, and told in o
   await proxy.mend();
   await until('all is told', async () => (await waiting()) === 0, 30_000);
   for (const [index, { agentId }] of agents.entries()) {
-    const heard = (await signalsOf(temporal.client, agentId)).slice(before[index]!.length);
+    let heard: string[] = [];
+    // What comes while a workflow task is under way gets into the history when that has ended.
+    const all = async () => {
+      heard = (await signalsOf(temporal.client, agentId)).slice(before[index]!.length);
+      return heard.length >= 6;
+    };
+    await until('all is in the history', all, 20_000);
     expect(heard).toEqual([
       'heartbeat 2 unhealthy',
       'heartbeat 3 healthy',

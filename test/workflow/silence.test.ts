@@ -24,16 +24,11 @@ beforeAll(async () => {
   [environment, database, simulator] = await Promise.all([
     startTimeSkipping(),
     createTestDatabase(),
-    // Late sight runs by the simulator's real clock: while hours are skipped here, it would look like an instance that ended.
+    // The simulator goes by the real clock: late sight would look like an instance that ended while hours are skipped
+    // here, and an image that is waited for lets them pass slowly.
     startSimulator(
-      '--boot',
-      'none',
-      '--synthetic',
-      '1',
-      '--boot-seconds',
-      '0-0',
-      '--consistency-seconds',
-      '0',
+      ...['--boot', 'none', '--synthetic', '1', '--consistency-seconds', '0', '--boot-seconds', '0'],
+      ...['--image-seconds', '0', '--snapshot-seconds', '0', '--shutdown-seconds', '0'],
     ),
   ]);
   client = environment.client;
