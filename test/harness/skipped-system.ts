@@ -1,0 +1,303 @@
+/**
+ * The system in skipped time, for stories that last as long as policies do: API processes, books, workflows and a
+ * simulated cloud, all real, on Temporal's time-skipping server and a database whose clock is moved along with it. The
+ * worker's loops run by the real clock, so the test takes their steps: while time passes it sweeps and delivers.
+ *
+ * Machines run no agent: the test sends for them. By the cloud's own clock no time passes.
+ */
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { Client } from 'pg';
+import type { AgentPolicy, AgentStateView } from '../../contracts/messages';
+import type { PurchaseOption } from '../../contracts/states';
+import { connectDatabase, type Db } from '../../db/connect';
+import { signIntake, sweepLeases } from '../../db/lease-sweep';
+import { drainOutbox } from '../../db/outbox';
+import { signalSender } from '../../temporal/signal-sender';
+import { launchByHand } from './agents';
+import { createTestDatabase, type TestDatabase } from './database';
+import { DatabaseClock } from './database-clock';
+import { type ReadyMessages, startProcess, type TestProcess } from './processes';
+import { type Seeded, seedTokens } from './seed';
+import { type Simulator, startSimulator } from './simulator';
+import { startTimeSkipping, uniqueAccount, uniqueTaskQueue } from './temporal';
+import { until } from './until';
+import { installRuntime, type InProcessWorkers, startWorkersInProcess } from './workers';
+
+export type SignalMode = 'news' | 'every';
+export type Dialect = 'heartbeat' | 'status';
+
+/** How far time goes on between two sweeps. */
+const STEP_SECONDS = 15;
+
+export class SkippedSystem {
+  /** While false nothing takes heartbeats in, and so nothing says that it does. */
+  private intakeIsUp = true;
+  private clients = 0;
+
+  private constructor(
+    readonly environment: TestWorkflowEnvironment,
+    readonly database: TestDatabase,
+    readonly sql: Client,
+    private readonly clock: DatabaseClock,
+    private readonly db: Db,
+    readonly simulator: Simulator,
+    private readonly workers: InProcessWorkers,
+    private readonly apis: Record<SignalMode, TestProcess<ReadyMessages['api']>>,
+  ) {}
+
+  static async start(): Promise<SkippedSystem> {
+    installRuntime();
+    const [environment, database, simulator] = await Promise.all([
+      startTimeSkipping(),
+      createTestDatabase(),
+      startSimulator(
+        ...['--account', uniqueAccount(), '--boot', 'none', '--synthetic', '1', '--boot-seconds', '0-0'],
+        ...['--image-seconds', '0', '--shutdown-seconds', '0', '--consistency-seconds', '0'],
+      ),
+    ]);
+    const sql = new Client({ connectionString: database.url });
+    await sql.connect();
+    const clock = await DatabaseClock.install(sql);
+    const db = connectDatabase(database.url, 'spotkeeper_worker');
+    const taskQueue = uniqueTaskQueue();
+    const { client, nativeConnection: connection } = environment;
+    const workers = await startWorkersInProcess({
+      connection,
+      client,
+      db,
+      taskQueue,
+      cloud: simulator.ready,
+    });
+    const api = (mode: SignalMode) =>
+      startProcess('api', {
+        DATABASE_URL: database.url,
+        TEMPORAL_ADDRESS: environment.address,
+        TASK_QUEUE: taskQueue,
+        HEARTBEAT_SIGNALS: mode,
+        PORT: '0',
+      });
+    const [news, every] = await Promise.all([api('news'), api('every')]);
+    return new SkippedSystem(environment, database, sql, clock, db, simulator, workers, { news, every });
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(Object.values(this.apis).map((api) => api.stop()));
+    await this.workers.stop();
+    await this.db.destroy();
+    await this.sql.end();
+    await this.environment.teardown();
+    await this.simulator.stop();
+    await this.database.drop();
+  }
+
+  /** A client of its own, under the default policy but for what is given. */
+  async client(policy: Partial<AgentPolicy> = {}): Promise<SkippedClient> {
+    const seeded = seedTokens(this.database.url, `client-${(this.clients += 1)}`);
+    await this.sql.query('update clients set policy = $1 where id = $2', [
+      JSON.stringify(policy),
+      seeded.clientId,
+    ]);
+    return new SkippedClient(this, seeded);
+  }
+
+  /** Time goes by, in which the leases are swept and news delivered. */
+  async pass(seconds: number): Promise<void> {
+    for (let left = seconds; left > 0; left -= STEP_SECONDS) {
+      await this.skip(Math.min(left, STEP_SECONDS));
+      await this.sweep();
+    }
+  }
+
+  /** Time goes by at once, in which nobody sweeps: the next sweep finds that out and counts it against no agent. */
+  async skip(seconds: number): Promise<void> {
+    const { environment, clock } = this;
+    const aheadMs = async () => (await environment.currentTimeMs()) - Date.now();
+    // What is due meanwhile should not find the database behind.
+    await clock.set((await aheadMs()) / 1000 + seconds);
+    await environment.sleep(seconds * 1000);
+    await clock.set((await aheadMs()) / 1000);
+  }
+
+  async sweep(): Promise<void> {
+    if (this.intakeIsUp) await signIntake(this.db);
+    await sweepLeases(this.db, 3 * STEP_SECONDS);
+    await this.deliver();
+  }
+
+  /** Until nothing waits to be told to a workflow, whoever tells it. */
+  async deliver(): Promise<void> {
+    const send = signalSender(this.environment.client);
+    await until(
+      'all news are delivered',
+      async () => {
+        await drainOutbox(this.db, send);
+        const { rows } = await this.sql.query('select from outbox where not undeliverable limit 1');
+        return rows.length === 0;
+      },
+      20_000,
+      10,
+    );
+  }
+
+  /** An outage of all API processes. */
+  async killApis(): Promise<void> {
+    this.intakeIsUp = false;
+    await Promise.all(Object.values(this.apis).map((api) => api.kill()));
+  }
+
+  async restartApis(): Promise<void> {
+    await Promise.all(Object.values(this.apis).map((api) => api.restart()));
+    this.intakeIsUp = true;
+  }
+
+  /** A call of the API as JSON. */
+  async call(method: string, route: string, token: string, body?: unknown, mode: SignalMode = 'news') {
+    const response = await fetch(`${this.apis[mode].ready.url}/api/${route}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+  }
+
+  async cloudState(instanceId: string): Promise<string> {
+    const response = await fetch(`${this.simulator.ready.controlUrl}/instances/${instanceId}`);
+    return String(((await response.json()) as Record<string, unknown>)['state']);
+  }
+}
+
+export class SkippedClient {
+  constructor(
+    readonly system: SkippedSystem,
+    private readonly seeded: Seeded,
+  ) {}
+
+  get id(): string {
+    return this.seeded.clientId;
+  }
+
+  get token(): string {
+    return this.seeded.tokens.client;
+  }
+
+  get(route: string) {
+    return this.system.call('GET', route, this.seeded.tokens.user);
+  }
+
+  /** Of a person, who may act. */
+  ask(method: string, route: string, body?: unknown) {
+    return this.system.call(method, route, this.seeded.tokens.user, body);
+  }
+
+  /** A machine with an agent on it that has registered and is not heard yet. */
+  async agent(options: Partial<AgentOptions> = {}): Promise<SkippedAgent> {
+    const option = options.option ?? 'ondemand';
+    const facts = await launchByHand(this.system.simulator.ready, option);
+    const { status, body } = await this.system.call('POST', 'agents/register', this.token, {
+      logical_agent_id: `on-${facts.instanceId}`,
+      instance_id: facts.instanceId,
+      instance_type: facts.instanceType,
+      region: facts.region,
+      az: facts.zone,
+      ami_id: facts.imageId,
+      mode: option,
+      account_id: facts.accountId,
+    });
+    if (status !== 200) throw new Error(`The registration was refused: ${JSON.stringify(body)}`);
+    const own = { dialect: 'heartbeat', mode: 'news', option, everySeconds: 30, ...options } as const;
+    return new SkippedAgent(this, String(body['agent_id']), facts.instanceId, own);
+  }
+
+  /** What the source's machine does: it never registers, and its first status makes the agent. */
+  async unregistered(instanceId: string): Promise<SkippedAgent> {
+    const own = { dialect: 'status', mode: 'news', option: 'ondemand', everySeconds: 60 } as const;
+    await new SkippedAgent(this, '', instanceId, own).beat({ gpu_utilization: 90 });
+    const { body } = await this.get(`agent/instances/${instanceId}`);
+    return new SkippedAgent(this, String(body['agent_id']), instanceId, own);
+  }
+}
+
+interface AgentOptions {
+  dialect: Dialect;
+  /** Through which API it sends. */
+  mode: SignalMode;
+  option: PurchaseOption;
+  everySeconds: number;
+}
+
+export interface Warning {
+  type: string;
+  message: string;
+  countdown_seconds: number;
+}
+
+export class SkippedAgent {
+  constructor(
+    private readonly client: SkippedClient,
+    readonly id: string,
+    readonly instanceId: string,
+    private readonly options: AgentOptions,
+  ) {}
+
+  /** A heartbeat with these readings, delivered and taken in; the actions of its reply. */
+  async beat(readings: object): Promise<Warning[]> {
+    const { system, token } = this.client;
+    const own = this.options.dialect === 'status';
+    const { status, body } = await system.call(
+      'POST',
+      own ? 'agent/status' : `agents/${this.id}/heartbeat`,
+      token,
+      { instance_id: this.instanceId, status: own ? 'running' : 'online', ...readings },
+      this.options.mode,
+    );
+    if (status !== 200) throw new Error(`A heartbeat was refused: ${JSON.stringify(body)}`);
+    await system.deliver();
+    if (this.id !== '') await this.state();
+    return body['actions'] as Warning[];
+  }
+
+  /** A heartbeat at each interval of so many seconds; the actions of the last reply. */
+  async beats(seconds: number, readings: object): Promise<Warning[]> {
+    let actions: Warning[] = [];
+    for (let passed = 0; passed < seconds; passed += this.options.everySeconds) {
+      await this.client.system.pass(this.options.everySeconds);
+      actions = await this.beat(readings);
+    }
+    return actions;
+  }
+
+  /** After everything it was told so far. */
+  state(): Promise<AgentStateView> {
+    return this.client.system.environment.client.workflow
+      .getHandle(`agent:${this.id}`)
+      .query<AgentStateView>('agentState');
+  }
+
+  signal(name: string, ...args: unknown[]): Promise<void> {
+    return this.client.system.environment.client.workflow.getHandle(`agent:${this.id}`).signal(name, ...args);
+  }
+
+  /** In real time: the world does its part. */
+  async becomes(status: string): Promise<AgentStateView> {
+    let view = await this.state();
+    await until(`${this.id} is ${status}`, async () => (view = await this.state()).status === status, 20_000);
+    return view;
+  }
+
+  /** The machine in the words of the Dumont dialect. */
+  async read(): Promise<Record<string, unknown>> {
+    return (await this.client.get(`agent/instances/${this.instanceId}`)).body;
+  }
+
+  /** What happened so far, oldest first. */
+  async events(): Promise<string[]> {
+    const { rows } = await this.client.system.sql.query<{ event_type: string }>(
+      'select event_type from system_events where agent_id = $1 order by id',
+      [this.id],
+    );
+    return rows.map((row) => row.event_type);
+  }
+}
