@@ -5,6 +5,7 @@
  *
  * Machines run no agent: the test sends for them. By the cloud's own clock no time passes.
  */
+import { temporal } from '@temporalio/proto';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Client } from 'pg';
 import type { AgentPolicy, AgentStateView } from '../../contracts/messages';
@@ -26,6 +27,8 @@ import { installRuntime, type InProcessWorkers, startWorkersInProcess } from './
 export type SignalMode = 'news' | 'every';
 export type Dialect = 'heartbeat' | 'status';
 
+const STARTED = temporal.api.enums.v1.PendingActivityState.PENDING_ACTIVITY_STATE_STARTED;
+
 /** How far time goes on between two sweeps. */
 const STEP_SECONDS = 15;
 
@@ -33,6 +36,8 @@ export class SkippedSystem {
   /** While false nothing takes heartbeats in, and so nothing says that it does. */
   private intakeIsUp = true;
   private clients = 0;
+  /** Agents that a test has to do with. */
+  private readonly live = new Set<string>();
 
   private constructor(
     readonly environment: TestWorkflowEnvironment,
@@ -110,12 +115,60 @@ export class SkippedSystem {
 
   /** Time goes by at once, in which nobody sweeps: the next sweep finds that out and counts it against no agent. */
   async skip(seconds: number): Promise<void> {
+    await this.rest();
     const { environment, clock } = this;
     const aheadMs = async () => (await environment.currentTimeMs()) - Date.now();
     // What is due meanwhile should not find the database behind.
     await clock.set((await aheadMs()) / 1000 + seconds);
     await environment.sleep(seconds * 1000);
     await clock.set((await aheadMs()) / 1000);
+  }
+
+  /**
+   * Until no live agent waits for a step that is under way: the time-skipping server loses a workflow whose timer is
+   * due at the moment in which something else makes it cancel that timer.
+   */
+  private async rest(): Promise<void> {
+    for (const agentId of this.live) {
+      const handle = this.environment.client.workflow.getHandle(`agent:${agentId}`);
+      await until(
+        `${agentId} waits for nothing`,
+        async () => {
+          const { raw } = await handle.describe();
+          const underWay = (raw.pendingActivities ?? []).filter((one) => one.state === STARTED);
+          return underWay.length === 0 && !raw.pendingWorkflowTask;
+        },
+        20_000,
+        10,
+      );
+    }
+  }
+
+  add(agentId: string): void {
+    this.live.add(agentId);
+  }
+
+  /**
+   * Ends the stories told so far: their agents say goodbye, after which no timer of theirs runs. To terminate a
+   * workflow would let time stand still for good if that was in the middle of a task.
+   */
+  async forget(): Promise<void> {
+    for (const agentId of this.live) {
+      const handle = this.environment.client.workflow.getHandle(`agent:${agentId}`);
+      const { primary } = await handle.query<AgentStateView>('agentState');
+      if (primary) {
+        const goodbye = {
+          instanceId: primary.instanceId,
+          revision: 1e9,
+          receivedAt: new Date().toISOString(),
+        };
+        await handle.signal('goneOffline', goodbye);
+        await handle.query('agentState');
+      }
+      await this.sql.query('delete from leases where agent_id = $1', [agentId]);
+    }
+    await this.rest();
+    this.live.clear();
   }
 
   async sweep(): Promise<void> {
@@ -131,8 +184,8 @@ export class SkippedSystem {
       'all news are delivered',
       async () => {
         await drainOutbox(this.db, send);
-        const { rows } = await this.sql.query('select from outbox where not undeliverable limit 1');
-        return rows.length === 0;
+        const waits = this.db.selectFrom('outbox').select('id').where('undeliverable', '=', false).limit(1);
+        return (await waits.execute()).length === 0;
       },
       20_000,
       10,
@@ -208,6 +261,7 @@ export class SkippedClient {
     });
     if (status !== 200) throw new Error(`The registration was refused: ${JSON.stringify(body)}`);
     const own = { dialect: 'heartbeat', mode: 'news', option, everySeconds: 30, ...options } as const;
+    this.system.add(String(body['agent_id']));
     return new SkippedAgent(this, String(body['agent_id']), facts.instanceId, own);
   }
 
@@ -216,6 +270,7 @@ export class SkippedClient {
     const own = { dialect: 'status', mode: 'news', option: 'ondemand', everySeconds: 60 } as const;
     await new SkippedAgent(this, '', instanceId, own).beat({ gpu_utilization: 90 });
     const { body } = await this.get(`agent/instances/${instanceId}`);
+    this.system.add(String(body['agent_id']));
     return new SkippedAgent(this, String(body['agent_id']), instanceId, own);
   }
 }
@@ -262,11 +317,15 @@ export class SkippedAgent {
   /** A heartbeat at each interval of so many seconds; the actions of the last reply. */
   async beats(seconds: number, readings: object): Promise<Warning[]> {
     let actions: Warning[] = [];
-    for (let passed = 0; passed < seconds; passed += this.options.everySeconds) {
-      await this.client.system.pass(this.options.everySeconds);
+    for (let passed = 0; passed < seconds; passed += this.everySeconds) {
+      await this.client.system.pass(this.everySeconds);
       actions = await this.beat(readings);
     }
     return actions;
+  }
+
+  get everySeconds(): number {
+    return this.options.everySeconds;
   }
 
   /** After everything it was told so far. */

@@ -9,6 +9,7 @@ beforeAll(async () => {
   system = await SkippedSystem.start();
   client = await system.client();
 }, 120_000);
+afterEach(() => system.forget());
 afterAll(() => system?.stop());
 
 const BUSY = { gpu_utilization: 87 };
@@ -111,21 +112,32 @@ it('brings a stopped agent back under its id when it is resumed', async () => {
 });
 
 describe('is no idleness', () => {
-  it.each<[string, object]>([
-    ['a reading of null', { gpu_utilization: null }],
-    ['no reading', {}],
-    ['a reading that can not be read', { gpu_utilization: 'low' }],
-    ['the busiest of several GPUs', { gpu_utilization: [1, 2, 60] }],
-    ['the busiest of several GPUs by name', { gpus: [{ utilization: 1 }, { utilization: 60 }] }],
-    ['one GPU of several without a reading', { gpus: [{ utilization: 1 }, {}] }],
-  ])('%s, always or after the warning', async (_, readings) => {
-    const agent = await grown();
-    expect(await agent.beats(360, readings)).toEqual([]);
-    await expectStaysOn(agent);
-    await agent.beats(210, IDLE);
-    expect(await agent.beats(30, IDLE)).toHaveLength(1);
-    expect(await agent.beat(readings)).toEqual([]);
-    await agent.beats(120, readings);
+  const READINGS = {
+    'a reading of null': { gpu_utilization: null },
+    'no reading': {},
+    'a reading that can not be read': { gpu_utilization: 'low' },
+    'the busiest of several GPUs': { gpu_utilization: [1, 2, 60] },
+    'the busiest of several GPUs by name': { gpus: [{ utilization: 1 }, { utilization: 60 }] },
+    'one GPU of several without a reading': { gpus: [{ utilization: 1 }, {}] },
+  };
+
+  it(`what every sample may hold: ${Object.keys(READINGS).join(', ')}`, async () => {
+    const agents: [SkippedAgent, object][] = [];
+    for (const readings of Object.values(READINGS)) agents.push([await client.agent(), readings]);
+    const beat = () => Promise.all(agents.map(([agent, readings]) => agent.beat(readings)));
+    await beat();
+    await system.skip(600);
+    for (let beats = 0; beats < 12; beats += 1) {
+      await system.pass(30);
+      expect((await beat()).flat()).toEqual([]);
+    }
+    for (const [agent] of agents) await expectStaysOn(agent);
+  });
+
+  it('a reading that becomes unknown after the warning', async () => {
+    const agent = await warned();
+    expect(await agent.beat({ gpu_utilization: null })).toEqual([]);
+    await agent.beats(120, {});
     await expectStaysOn(agent);
   });
 
