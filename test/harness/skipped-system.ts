@@ -203,6 +203,10 @@ export class SkippedSystem {
     this.intakeIsUp = true;
   }
 
+  get apiUrl(): string {
+    return this.apis.news.ready.url;
+  }
+
   /** A call of the API as JSON. */
   async call(method: string, route: string, token: string, body?: unknown, mode: SignalMode = 'news') {
     const response = await fetch(`${this.apis[mode].ready.url}/api/${route}`, {
@@ -264,15 +268,6 @@ export class SkippedClient {
     this.system.add(String(body['agent_id']));
     return new SkippedAgent(this, String(body['agent_id']), facts.instanceId, own);
   }
-
-  /** What the source's machine does: it never registers, and its first status makes the agent. */
-  async unregistered(instanceId: string): Promise<SkippedAgent> {
-    const own = { dialect: 'status', mode: 'news', option: 'ondemand', everySeconds: 60 } as const;
-    await new SkippedAgent(this, '', instanceId, own).beat({ gpu_utilization: 90 });
-    const { body } = await this.get(`agent/instances/${instanceId}`);
-    this.system.add(String(body['agent_id']));
-    return new SkippedAgent(this, String(body['agent_id']), instanceId, own);
-  }
 }
 
 interface AgentOptions {
@@ -310,7 +305,7 @@ export class SkippedAgent {
     );
     if (status !== 200) throw new Error(`A heartbeat was refused: ${JSON.stringify(body)}`);
     await system.deliver();
-    if (this.id !== '') await this.state();
+    await this.state();
     return body['actions'] as Warning[];
   }
 
