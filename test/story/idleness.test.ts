@@ -1,5 +1,6 @@
 /** Idle GPUs, from the samples of a machine to its rest, under the default policy in skipped time. */
-import { type SkippedAgent, type SkippedClient, SkippedSystem } from '../harness/skipped-system';
+import type { SkippedAgent, SkippedClient } from '../harness/skipped-client';
+import { SkippedSystem } from '../harness/skipped-system';
 import { until } from '../harness/until';
 
 let system: SkippedSystem;

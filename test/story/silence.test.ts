@@ -3,7 +3,8 @@ import { execFile } from 'node:child_process';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { ROOT, testServers } from '../harness/servers';
-import { type SkippedAgent, type SkippedClient, SkippedSystem } from '../harness/skipped-system';
+import type { SkippedAgent, SkippedClient } from '../harness/skipped-client';
+import { SkippedSystem } from '../harness/skipped-system';
 
 let system: SkippedSystem;
 let client: SkippedClient;
