@@ -14,17 +14,21 @@ import type {
   RegistrationOutcome,
 } from '../../contracts/messages';
 import { updateNames, workflowTypes } from '../../contracts/messages';
+import type { PurchaseOption } from '../../contracts/states';
 import { DEFAULT_POLICY } from '../../contracts/policy-defaults';
 import { instanceFacts } from './instance-facts';
 import { launch } from './launch';
 import type { ReadyMessages } from './processes';
 
-/** An on-demand instance on the simulated cloud, as its agent would describe it. */
-export async function launchByHand(cloud: ReadyMessages['simulator']): Promise<InstanceFacts> {
-  const made = await launch(cloud, { option: 'ondemand' });
+/** An instance on the simulated cloud, as its agent would describe it. */
+export async function launchByHand(
+  cloud: ReadyMessages['simulator'],
+  option: PurchaseOption = 'ondemand',
+): Promise<InstanceFacts> {
+  const made = await launch(cloud, { option });
   const { region, imageId, accountId } = cloud;
   const zone = made.Placement?.AvailabilityZone ?? `${region}a`;
-  return instanceFacts(made.InstanceId, { zone, region, mode: 'ondemand', imageId, accountId });
+  return instanceFacts(made.InstanceId, { zone, region, mode: option, imageId, accountId });
 }
 
 export function registration(facts: InstanceFacts, policy: Partial<AgentPolicy> = {}): Registration {

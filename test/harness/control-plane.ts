@@ -11,6 +11,7 @@ import { installRuntime, startWorkersInProcess } from './workers';
 export interface ControlPlane {
   client: Client;
   db: Db;
+  databaseUrl: string;
   simulator: Simulator;
   taskQueue: string;
   /** The one in the books. */
@@ -36,6 +37,7 @@ export async function startControlPlane(): Promise<ControlPlane> {
   return {
     client,
     db,
+    databaseUrl: database.url,
     simulator,
     taskQueue,
     clientId,

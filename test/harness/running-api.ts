@@ -1,11 +1,10 @@
 /** The API as a process with two clients, alpha and beta; with or without a worker behind it. */
-import { execFileSync } from 'node:child_process';
-import path from 'node:path';
 import { Client as PostgresClient } from 'pg';
 import type { InstanceRole } from '../../contracts/states';
 import { createTestDatabase, type TestDatabase } from './database';
 import { type ReadyMessages, startProcess, type TestProcess } from './processes';
-import { ROOT, testServers } from './servers';
+import { seedTokens } from './seed';
+import { testServers } from './servers';
 import { uniqueAccount, uniqueTaskQueue } from './temporal';
 
 export interface Tokens {
@@ -41,8 +40,8 @@ export class RunningApi {
 
   static async start({ env = {}, worker = false }: RunningApiOptions = {}): Promise<RunningApi> {
     const database = await createTestDatabase();
-    const alpha = seedTokens(database.url, 'alpha');
-    const beta = seedTokens(database.url, 'beta');
+    const alpha = seedTokens(database.url, 'alpha').tokens;
+    const beta = seedTokens(database.url, 'beta').tokens;
     const sql = new PostgresClient({ connectionString: database.url });
     await sql.connect();
     const shared = {
@@ -170,13 +169,4 @@ export function registerBody(logicalAgentId: string, instanceId: string) {
     agent_version: '4.0.0',
     account_id: '123456789012',
   };
-}
-
-function seedTokens(databaseUrl: string, clientId: string): Tokens {
-  const script = path.join(ROOT, 'dist', 'db', 'seed-main.js');
-  const printed = execFileSync(process.execPath, [script, '--client', clientId], {
-    encoding: 'utf8',
-    env: { ...process.env, DATABASE_URL: databaseUrl },
-  });
-  return (JSON.parse(printed) as { tokens: Tokens }).tokens;
 }

@@ -1,6 +1,4 @@
 /** The whole system as processes: simulated cloud, API, worker, and real agents on simulated instances. */
-import { execFileSync } from 'node:child_process';
-import path from 'node:path';
 import { Client as PostgresClient } from 'pg';
 import type { AgentPolicy, AgentStateView, SwitchStateView } from '../../contracts/messages';
 import type { PurchaseOption } from '../../contracts/states';
@@ -9,7 +7,8 @@ import { createTestDatabase, type TestDatabase } from './database';
 import { EventStream } from './event-stream';
 import { launch } from './launch';
 import { type ReadyMessages, startProcess, type TestProcess } from './processes';
-import { ROOT, testServers } from './servers';
+import { seedTokens } from './seed';
+import { testServers } from './servers';
 import { type Simulator, startSimulator } from './simulator';
 import { connectTemporal, type TemporalClient, uniqueAccount, uniqueTaskQueue } from './temporal';
 
@@ -48,7 +47,7 @@ export class System {
       connectTemporal(),
       startSimulator('--account', account, ...(options.cloud ?? ['--synthetic', '1', '--boot-seconds', '0'])),
     ]);
-    const { clientId, tokens } = seed(database.url);
+    const { clientId, tokens } = seedTokens(database.url, 'test');
     const sql = new PostgresClient({ connectionString: database.url });
     await sql.connect();
     // The stories of a file end more machines of one client in an hour than a fleet of their size may lose.
@@ -199,16 +198,4 @@ export interface CloudInstance {
   end_reason: string | null;
   agent_pid: number | null;
   tags: Record<string, string>;
-}
-
-function seed(databaseUrl: string): {
-  clientId: string;
-  tokens: { admin: string; client: string; user: string };
-} {
-  const script = path.join(ROOT, 'dist', 'db', 'seed-main.js');
-  const printed = execFileSync(process.execPath, [script, '--client', 'test'], {
-    encoding: 'utf8',
-    env: { ...process.env, DATABASE_URL: databaseUrl },
-  });
-  return JSON.parse(printed) as { clientId: string; tokens: { admin: string; client: string; user: string } };
 }

@@ -1,5 +1,5 @@
 /** The agent as a process, against a real API with a worker behind it and the metadata of a simulated instance. */
-import { cpSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { AgentRun, launchMachine, type Machine } from '../harness/agent-run';
 import { RunningApi } from '../harness/running-api';
@@ -110,6 +110,34 @@ test('killed and started again, it goes on with the token it has', async () => {
   await second.line(/Heartbeat sent/);
   expect(second.lines.join('\n')).not.toMatch(/registered/);
   expect(stateOf(on)).toMatchObject({ agent_token: token, agent_id: agentId });
+});
+
+test('deleted and installed anew on the same machine it is another agent, and online', async () => {
+  const on = await machine();
+  const first = start(on);
+  await first.line(/Heartbeat sent/);
+  const { agent_id: agentId } = stateOf(on);
+  const listed = async (route: string) => {
+    const { body } = await running.call('GET', `/api/client/alpha/agents${route}`, running.alpha.user);
+    const all = body.agents as { agent_id: string; logical_agent_id: string; status: string }[];
+    return all.filter((one) => one.logical_agent_id === on.logicalAgentId);
+  };
+  // What uninstalling leaves of it: a goodbye, and none of its files.
+  first.signal('SIGTERM');
+  await first.exited;
+  expect((await running.call('DELETE', `/api/agents/${agentId as string}`, running.alpha.user)).status).toBe(
+    200,
+  );
+  expect(await listed('')).toEqual([]);
+  expect(await listed('/history')).toMatchObject([{ agent_id: agentId, status: 'deleted' }]);
+  rmSync(on.home, { recursive: true });
+  mkdirSync(on.home);
+
+  await start(on).line(/Heartbeat sent/);
+  const { agent_id: again } = stateOf(on);
+  expect(again).not.toBe(agentId);
+  expect(await listed('')).toMatchObject([{ agent_id: again, status: 'online' }]);
+  expect(await listed('/history')).toMatchObject([{ agent_id: agentId }]);
 });
 
 test('a server that is down never ends it', async () => {

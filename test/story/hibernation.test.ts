@@ -146,6 +146,17 @@ describe('a deleted agent', () => {
     expect(again.agentId).not.toBe(agent.agentId);
   }, 120_000);
 
+  it('has its zombie ended after the wait, while its new machine is kept', async () => {
+    const agent = await system.agent('moved');
+    await system.call('POST', `agents/${agent.agentId}/switch`, {});
+    await agent.event('cut_over');
+    const { primary } = await agent.state();
+    expect(primary?.instanceId).not.toBe(agent.firstInstanceId);
+    expect((await system.call('DELETE', `agents/${agent.agentId}`)).status).toBe(200);
+    await reaches(agent.firstInstanceId, 'terminated');
+    expect(await cloudState(primary!.instanceId)).toBe('running');
+  }, 120_000);
+
   it('has its machine ended when that is asked for', async () => {
     const agent = await system.agent('retired');
     const { body } = await system.call('DELETE', `agents/${agent.agentId}?instances=retire`);

@@ -34,6 +34,12 @@ describe('silence', () => {
     expect(subject.eventTypes).toEqual(['agent_silent_too_long', 'hibernation_started']);
   });
 
+  it('of a machine of which EC2 says nothing, as of an account that no worker serves, makes an orphan as well', () => {
+    const subject = running().lose('unknown');
+    expect(until(subject, 299).state.status).toBe('silent');
+    expect(until(subject, 300).eventTypes).toEqual(['agent_orphaned']);
+  });
+
   it('tries again after a failure, and by force after two hours, with one alert each', () => {
     const subject = until(until(silent(), 300), 1_800).rested({ outcome: 'failed' });
     expect(subject.state.status).toBe('orphaned');

@@ -4,6 +4,10 @@
  */
 import type { WorkflowHandle } from '@temporalio/client';
 import type { AgentStateView, SwitchAccepted } from '../../contracts/messages';
+import { connectDatabase } from '../../db/connect';
+import { storeBeats } from '../../db/leases';
+import { drainOutbox } from '../../db/outbox';
+import { signalSender } from '../../temporal/signal-sender';
 import { launchByHand, registration, startAgent } from '../harness/agents';
 import { type ControlPlane, startControlPlane } from '../harness/control-plane';
 import { recordHistory } from '../harness/histories';
@@ -132,3 +136,56 @@ it('keeps state, switch and retirement over continue-as-new', async () => {
   );
   recordHistory(retirement.workflowId, 'retire-kept');
 });
+
+it('loses no heartbeat when each is a signal, whatever runs it goes through, nor what was told before', async () => {
+  const { client, simulator, taskQueue, clientId } = plane;
+  const agentId = `every-${taskQueue}`;
+  const instance = await launchByHand(simulator.ready);
+  const ids = { clientId, agentId, historyLimitEvents: 60 };
+  const policy = { idleWarningSeconds: 1, idleHibernateSeconds: 3600, minimumUptimeSeconds: 1 };
+  const handle = await startAgent(client, taskQueue, ids, registration(instance, policy));
+  const ingest = connectDatabase(plane.databaseUrl, 'spotkeeper_ingest');
+  const runs = new Set<string>();
+  let sent = 0;
+  const beat = async (gpuUtilizationPercent: number) => {
+    const readings = { ...UNKNOWN, gpuUtilizationPercent };
+    const place = { mode: 'ondemand' as const, zone: instance.zone };
+    const who = { clientId, agentId, instanceId: instance.instanceId, named: true };
+    await storeBeats(ingest, [{ ...who, ...place, status: 'online', health: 'healthy', readings }], true);
+    sent += 1;
+    await drainOutbox(ingest, signalSender(client));
+    runs.add((await handle.describe()).runId);
+  };
+  try {
+    await until(
+      'it is warned, runs later',
+      async () => {
+        await beat(1);
+        return runs.size > 3 && (await stateOf(handle)).idleWarning !== null;
+      },
+      30_000,
+    );
+    const { idleWarning } = await stateOf(handle);
+    const { size } = runs;
+    while (runs.size < size + 2) await beat(1);
+    expect(await stateOf(handle)).toMatchObject({ idleWarning, heartbeatsSeen: sent });
+    await beat(90);
+    expect(await stateOf(handle)).toMatchObject({
+      idleWarning: null,
+      heartbeatsSeen: sent,
+      status: 'online',
+    });
+  } finally {
+    await ingest.destroy();
+  }
+});
+
+const UNKNOWN = {
+  gpuUtilizationPercent: null,
+  vramUsedGb: null,
+  cpuUtilizationPercent: null,
+  ramUsedGb: null,
+  diskUsedGb: null,
+  costAccumulated: null,
+  uptimeSeconds: null,
+};
