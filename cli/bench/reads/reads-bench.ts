@@ -4,6 +4,7 @@ import path from 'node:path';
 import { Client } from 'pg';
 import { DIST } from '../../checkout';
 import { Part } from '../../parts/part';
+import { API_MEMORY_FLAGS } from '../../start/node-parts';
 import { Failures } from '../failures';
 import { machine, percentile } from '../figures';
 import { openLoop } from '../open-loop';
@@ -63,7 +64,7 @@ function startApi(database: OwnDatabase, env: NodeJS.ProcessEnv): Promise<Part> 
   return Part.start({
     name: "the bench's API",
     command: process.execPath,
-    args: [path.join(DIST, 'api', 'main.js')],
+    args: [...API_MEMORY_FLAGS, path.join(DIST, 'api', 'main.js')],
     // No read asks Temporal.
     env: { ...env, DATABASE_URL: database.url, TEMPORAL_ADDRESS: NOWHERE, PORT: '0', LOG_LEVEL: 'error' },
     logFile: path.join(database.folder, 'api.log'),
@@ -90,6 +91,7 @@ function readsOf(clientId: string, agents: number): Record<string, (n: number) =
     'agent/instances/<id>, long history': (n) => `/api/agent/instances/${instanceNumber(known(n))}`,
     'client/<id>/agents, a page of 100': (n) => `${list}?after=${agentNumber(some(n))}`,
     'client/<id>/agents, a page of 1000': (n) => `${list}?limit=1000&after=${agentNumber(some(n))}`,
+    'client/<id>/agents, the last page': () => `${list}?after=${agentNumber(agents - 50)}`,
     'client/<id>/agents, orphaned': () => `${list}?status=orphaned`,
     'client/<id>/agents, unhealthy': () => `${list}?health=unhealthy`,
     'client/<id>/agents, mode and zone': () => `${list}?mode=ondemand&az=us-east-1d`,
