@@ -58,10 +58,10 @@ function readsTable({ reads, ...figures }: ReadsBenchFigures): string {
   return [
     `${figures.agents} agents in the books, ${figures.rate} requests a second, milliseconds from when each was due`,
     '',
-    `${''.padEnd(40)}      p50      p99     bytes`,
+    `${''.padEnd(40)}      p50      p99  API cpu   DB cpu     bytes`,
     ...Object.entries(reads).map(
       ([name, one]) =>
-        `  ${name.padEnd(38)}${milliseconds(one.p50_ms)}${milliseconds(one.p99_ms)}${String(one.bytes).padStart(10)}`,
+        `  ${name.padEnd(38)}${milliseconds(one.p50_ms)}${milliseconds(one.p99_ms)}${milliseconds(one.api_cpu_ms)}${milliseconds(one.database_cpu_ms)}${String(one.bytes).padStart(10)}`,
     ),
     '',
     `  measured on ${figures.machine}`,

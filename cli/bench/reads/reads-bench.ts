@@ -6,9 +6,10 @@ import { DIST } from '../../checkout';
 import { Part } from '../../parts/part';
 import { API_MEMORY_FLAGS } from '../../start/node-parts';
 import { Failures } from '../failures';
-import { machine, percentile } from '../figures';
+import { machine, percentile, tenths } from '../figures';
 import { openLoop } from '../open-loop';
 import { type OwnDatabase, startOwnDatabase } from '../own-database';
+import { processorSeconds } from '../process-figures';
 import { agentNumber, fillBooks, instanceNumber, withHistory } from './books';
 
 export interface ReadsBenchOptions {
@@ -25,11 +26,21 @@ export interface ReadsBenchFigures {
   agents: number;
   requests: number;
   rate: number;
-  /** From when each was due until its last byte was read. */
-  reads: Record<string, { p50_ms: number | null; p99_ms: number | null; bytes: number }>;
+  reads: Record<string, ReadFigures>;
   slowest_p99_ms: number | null;
   machine: string;
   failures: Record<string, number>;
+}
+
+export interface ReadFigures {
+  /** From when each was due until its last byte was read. */
+  p50_ms: number | null;
+  p99_ms: number | null;
+  /** Of processor time a request: the same however busy the machine is otherwise. */
+  api_cpu_ms: number | null;
+  database_cpu_ms: number | null;
+  /** Of the longest answer. */
+  bytes: number;
 }
 
 const READY_MS = 45_000;
@@ -51,7 +62,7 @@ export async function benchReads(options: ReadsBenchOptions): Promise<ReadsBench
     const api = await startApi(database, options.env);
     try {
       const { url } = await api.ready<{ type: 'ready'; url: string }>(READY_MS);
-      return await Promise.race([measure(url, database, options), api.failsEarly()]);
+      return await Promise.race([measure(url, database, api, options), api.failsEarly()]);
     } finally {
       await api.stop();
     }
@@ -111,7 +122,8 @@ function readsOf(clientId: string, agents: number): Record<string, (n: number) =
 
 async function measure(
   url: string,
-  { clientId, userToken }: OwnDatabase,
+  { clientId, userToken, part: server }: OwnDatabase,
+  api: Part,
   { agents, requests, rate, say, signal }: ReadsBenchOptions,
 ): Promise<ReadsBenchFigures> {
   const failures = new Failures();
@@ -125,11 +137,14 @@ async function measure(
       };
       // The first ones fill connections and caches.
       for (let index = 0; index < 5; index++) await read(requests + index);
+      const before = { api: processorSeconds(api.pid), database: processorSeconds(server.pid, true) };
       const result = await openLoop({ count: requests, perSecond: rate, signal }, read);
       for (const error of result.failures) failures.add(name, error);
       reads[name] = {
         p50_ms: percentile(result.milliseconds, 0.5),
         p99_ms: percentile(result.milliseconds, 0.99),
+        api_cpu_ms: perRequest(before.api, processorSeconds(api.pid), requests),
+        database_cpu_ms: perRequest(before.database, processorSeconds(server.pid, true), requests),
         bytes,
       };
       say(`${name}: p50 ${reads[name].p50_ms} ms, p99 ${reads[name].p99_ms} ms`);
@@ -142,6 +157,12 @@ async function measure(
     ...{ agents, requests, rate, reads, slowest_p99_ms: Math.max(...worst) },
     ...{ machine: machine(), failures: failures.counts },
   };
+}
+
+/** Null where it isn't known, or where a process of the database ended meanwhile, which takes its time along. */
+function perRequest(before: number | null, after: number | null, requests: number): number | null {
+  if (before === null || after === null || after < before) return null;
+  return tenths(((after - before) * 1000) / requests);
 }
 
 /** @returns the length of the body. @throws Error for any other answer than 200. */
