@@ -36,7 +36,7 @@ export interface ReadFigures {
   /** From when each was due until its last byte was read. */
   p50_ms: number | null;
   p99_ms: number | null;
-  /** Of processor time a request: the same however busy the machine is otherwise. */
+  /** Of processor time a request, which depends less than the rest on what else the machine does. */
   api_cpu_ms: number | null;
   database_cpu_ms: number | null;
   /** Of the longest answer. */
