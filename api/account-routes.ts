@@ -55,9 +55,12 @@ export function accountRoutes({ apiDb, authenticator }: { apiDb: Db; authenticat
     DELETE: async (request, response) => {
       requireKind(await authenticator.caller(request), 'admin');
       const id = parameter(request, 'tokenId');
-      const revoked =
-        UUID.test(id) && (await inScope(apiDb, ADMIN, (transaction) => revokeToken(transaction, id)));
-      if (!revoked) throw Problem.notFound('The token');
+      const revoked = UUID.test(id)
+        ? await inScope(apiDb, ADMIN, (transaction) => revokeToken(transaction, id))
+        : null;
+      if (revoked === null) throw Problem.notFound('The token');
+      // Others hear of it in a moment; whoever asks here next must not be quicker.
+      authenticator.cache.revoked(revoked);
       response.status(204).end();
     },
   });

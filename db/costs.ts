@@ -30,11 +30,13 @@ export async function costsToday(
         and (started_at is null or started_at > starts_at)
       group by instance_id
     ),
-    run as materialized (
-      select machine.*, piece
+    -- Machines of one pool that ran for the same time, which most of them did all day: what that costs is summed once.
+    stay as materialized (
+      select row_number() over () as number, account_id, region, instance_type, mode, zone, piece, array_agg(id) as ids
       from machine
       left join stopped on stopped.instance_id = machine.id,
       unnest(tstzmultirange(present) - coalesce(times, '{}')) as piece
+      group by account_id, region, instance_type, mode, zone, piece
     ),
     pool as materialized (
       select *, coalesce((
@@ -42,7 +44,7 @@ export async function costsToday(
         where book.account_id = pool.account_id and book.region = pool.region and book.zone = pool.zone
           and book.instance_type = pool.instance_type and book.mode = pool.mode
           and held_from <= (select starts_at from today)), '-infinity') as since
-      from (select distinct account_id, region, instance_type, mode, zone from machine) pool
+      from (select distinct account_id, region, instance_type, mode, zone from stay) pool
     ),
     price as materialized (
       select pool.*, usd_per_hour, tstzrange(held_from, lead(held_from) over (
@@ -56,21 +58,19 @@ export async function costsToday(
         order by held_from limit 100000
       ) book
     ),
-    -- Most machines of a pool ran all day: what that costs is summed once.
     paid as (
-      select account_id, region, instance_type, mode, zone, piece,
-        sum(range_seconds(piece * held)) as priced_seconds,
+      select ids, piece, sum(range_seconds(piece * held)) as priced_seconds,
         sum(range_seconds(piece * held) * usd_per_hour) / 3600 as cost
-      from (select distinct account_id, region, instance_type, mode, zone, piece from run) ran
-      join price using (account_id, region, instance_type, mode, zone)
-      where piece && held
-      group by account_id, region, instance_type, mode, zone, piece
+      from stay left join price
+        on (price.account_id, price.region, price.instance_type, price.mode, price.zone)
+          = (stay.account_id, stay.region, stay.instance_type, stay.mode, stay.zone) and piece && held
+      group by stay.number, ids, piece
     )
     select machine.id as instance_id,
-      case when count(run.id) = 0 then 0
-        when sum(range_seconds(run.piece)) = sum(priced_seconds) then round(sum(cost), 6) end::text as cost
-    from (select id from machine) machine left join run on run.id = machine.id
-    left join paid using (account_id, region, instance_type, mode, zone, piece)
+      case when count(piece) = 0 then 0
+        when sum(range_seconds(piece)) = sum(priced_seconds) then round(sum(cost), 6) end::text as cost
+    -- Machines lead to what they paid by a hash: nothing is compared with everything, whenever they were launched.
+    from machine left join (select unnest(ids) as id, piece, priced_seconds, cost from paid) run on run.id = machine.id
     group by machine.id`.execute(transaction);
   return new Map(found.rows.map((row) => [row.instance_id, row.cost]));
 }

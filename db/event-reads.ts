@@ -1,6 +1,8 @@
 /** System events as they are followed: in the order of their ids, of all clients that the scope shows. */
+import type { Selectable } from 'kysely';
 import type { SystemEventView } from '../contracts/http';
 import type { Db } from './connect';
+import type { SystemEventsTable } from './schema';
 
 /**
  * Events after `after`, and those of `also`: an id is given before its transaction commits, so a lower one may appear
@@ -19,7 +21,12 @@ export async function readEvents(
     .orderBy('id')
     .limit(limit)
     .execute();
-  return rows.map((row) => ({
+  return rows.map(eventView);
+}
+
+/** As people see an event. */
+export function eventView(row: Selectable<SystemEventsTable>): SystemEventView {
+  return {
     id: row.id,
     event_type: row.event_type,
     created_at: row.created_at.toISOString(),
@@ -29,7 +36,7 @@ export async function readEvents(
     instance_id: row.instance_id,
     message: row.message,
     details: row.details,
-  }));
+  };
 }
 
 /** The id after which the newest `count` events of the scope come; "0" when there are no more than these. */

@@ -20,13 +20,10 @@ export async function listHeartbeatInstances(
   page: { after: string | null; limit: number },
 ): Promise<HeartbeatInstance[]> {
   const filtered = Object.values(filter).some((value) => value !== undefined);
-  const ids = await (filtered ? primaryIds : machineIds)(transaction, clientId, filter, page);
-  if (ids.length === 0) return [];
-  const rows = await instanceQuery(transaction)
-    .where('instances.client_id', '=', clientId)
-    .where('instances.id', '=', sql<string>`any(${ids})`)
-    .orderBy('instances.id')
-    .execute();
+  const rows = filtered
+    ? await primaries(transaction, clientId, filter, page)
+    : await machines(transaction, clientId, page);
+  const ids = rows.map((row) => row.id);
   const costs = await costsToday(transaction, clientId, ids);
   return rows.map((row) => toInstance(row, costs.get(row.id) ?? null));
 }
@@ -34,23 +31,26 @@ export async function listHeartbeatInstances(
 type Page = { after: string | null; limit: number };
 
 /** Read by the index instances_living, in its order. */
-async function machineIds(
-  transaction: Db,
-  clientId: string,
-  _filter: AgentFilter,
-  { after, limit }: Page,
-): Promise<string[]> {
-  let query = transaction
-    .selectFrom('instances')
-    .innerJoin('agents', 'agents.id', 'instances.agent_id')
-    .select('instances.id')
+function machines(transaction: Db, clientId: string, { after, limit }: Page): Promise<Row[]> {
+  return instanceQuery(transaction)
     .where('instances.client_id', '=', clientId)
     .where('instances.instance_status', '<>', sql.lit('terminated'))
     .where('agents.status', '<>', 'deleted')
+    .$if(after !== null, (query) => query.where('instances.id', '>', after))
     .orderBy('instances.id')
-    .limit(limit);
-  if (after !== null) query = query.where('instances.id', '>', after);
-  return (await query.execute()).map((row) => row.id);
+    .limit(limit)
+    .execute();
+}
+
+/** Which ones first, from the agents' indexes alone. */
+async function primaries(transaction: Db, clientId: string, filter: AgentFilter, page: Page): Promise<Row[]> {
+  const ids = await primaryIds(transaction, clientId, filter, page);
+  if (ids.length === 0) return [];
+  return instanceQuery(transaction)
+    .where('instances.client_id', '=', clientId)
+    .where('instances.id', '=', sql<string>`any(${ids})`)
+    .orderBy('instances.id')
+    .execute();
 }
 
 async function primaryIds(
@@ -81,7 +81,7 @@ export async function findHeartbeatInstance(
   clientId: string,
   instanceId: string,
 ): Promise<HeartbeatInstanceDetail | null> {
-  const row = await instanceQuery(transaction)
+  const row = await detailQuery(transaction)
     .where('instances.client_id', '=', clientId)
     .where('instances.id', '=', instanceId)
     .executeTakeFirst();
@@ -193,31 +193,36 @@ function instanceQuery(transaction: Db) {
       'agents.logical_agent_id',
       'agents.status',
       'agents.primary_instance_id',
-      'agents.keep_alive_until',
-      'agents.protected',
-      'agents.hibernation',
-      'leases.id as lease_id',
       'leases.state as lease_state',
       'leases.health',
       'leases.gpu_utilization_percent',
       'leases.cost_accumulated',
-      'leases.heartbeats',
-      'leases.missed_heartbeats',
-      'leases.first_heartbeat_at',
       'leases.last_heartbeat_at',
-      'standing.heartbeat_interval_seconds',
       'standing.hibernation_reason',
       sql<number | null>`extract(epoch from now() - leases.last_heartbeat_at)::float8`.as('silence'),
-      sql<number | null>`extract(epoch from agents.keep_alive_until - now())::float8`.as(
-        'keep_alive_seconds',
-      ),
       sql<number | null>`extract(epoch from standing.hibernation_due_at - now())::float8`.as(
         'warning_seconds',
       ),
     ]);
 }
 
+/** What only the page of one machine shows beside. */
+function detailQuery(transaction: Db) {
+  return instanceQuery(transaction).select([
+    'agents.keep_alive_until',
+    'agents.protected',
+    'agents.hibernation',
+    'leases.id as lease_id',
+    'leases.heartbeats',
+    'leases.missed_heartbeats',
+    'leases.first_heartbeat_at',
+    'standing.heartbeat_interval_seconds',
+    sql<number | null>`extract(epoch from agents.keep_alive_until - now())::float8`.as('keep_alive_seconds'),
+  ]);
+}
+
 type Row = Awaited<ReturnType<ReturnType<typeof instanceQuery>['execute']>>[number];
+type DetailRow = Awaited<ReturnType<ReturnType<typeof detailQuery>['execute']>>[number];
 
 function toInstance(row: Row, costToday: string | null): HeartbeatInstance {
   const heard = row.lease_state === 'live';
@@ -276,7 +281,7 @@ function spanOf(seconds: number | null): string {
 }
 
 /** Beats due since the newest that have not come; half an interval late is not missed yet. */
-function missedSince(row: Row): number {
+function missedSince(row: DetailRow): number {
   const due = row.lease_state === 'live' || row.lease_state === 'silent';
   if (!due || row.silence === null || !row.heartbeat_interval_seconds) return 0;
   if (row.instance_status === 'terminated' || row.status === 'hibernated') return 0;

@@ -5,6 +5,7 @@ import type { SystemEventView } from '../contracts/http';
 import type { DeletedAgent, SwitchReading } from '../contracts/reads';
 import { searched } from './agent-reads';
 import type { Db } from './connect';
+import { eventView } from './event-reads';
 
 export type DeletedAgentRow = Omit<DeletedAgent, 'workflow_url'>;
 
@@ -67,17 +68,7 @@ export async function listAgentEvents(
     .orderBy('id', 'desc')
     .limit(page.limit);
   if (page.after !== null) query = query.where('id', '<', page.after);
-  return (await query.execute()).map((row) => ({
-    id: row.id,
-    event_type: row.event_type,
-    created_at: row.created_at.toISOString(),
-    severity: row.severity,
-    client_id: row.client_id,
-    agent_id: row.agent_id,
-    instance_id: row.instance_id,
-    message: row.message,
-    details: row.details,
-  }));
+  return (await query.execute()).map(eventView);
 }
 
 /** The switches that came to a launch, newest first, each with the launches it tried. */

@@ -155,6 +155,7 @@ with known as materialized (
     mode = coalesce(known.mode, leases.mode),
     az = coalesce(known.az, leases.az),
     gpu_utilization_percent = known.gpu,
+    cost_accumulated = coalesce(known.cost, leases.cost_accumulated),
     idle_since = ${IDLE_SINCE},
     idle_reported = ${IDLE_REPORTED},
     heartbeats = leases.heartbeats + 1,

@@ -106,15 +106,15 @@ export async function revokeAgentTokens(transaction: Db, agentId: string, instan
     .execute();
 }
 
-/** @returns whether there was such a token in the transaction's scope. A revoked one stays revoked. */
-export async function revokeToken(transaction: Db, id: string): Promise<boolean> {
+/** @returns the token's hash; null if there is none in the transaction's scope. A revoked one stays revoked. */
+export async function revokeToken(transaction: Db, id: string): Promise<string | null> {
   const revoked = await transaction
     .updateTable('tokens')
     .set({ revoked_at: sql`coalesce(revoked_at, now())` })
     .where('id', '=', id)
-    .returning('id')
+    .returning('token_hash')
     .executeTakeFirst();
-  return revoked !== undefined;
+  return revoked?.token_hash.toString('hex') ?? null;
 }
 
 /** What is kept of a token: its SHA-256, hexadecimal. */

@@ -17,7 +17,7 @@ const CREDENTIAL = /^[\w-]{8,128}$/;
 
 export class Authenticator {
   readonly #db: Db;
-  /** For the heartbeat intake; it is told of revocations from outside. */
+  /** For the heartbeat intake, and for reads; it is told of revocations from outside. */
   readonly cache: TokenCache;
 
   constructor(db: Db) {
@@ -37,13 +37,19 @@ export class Authenticator {
   /** @throws Problem 401. */
   async caller(request: IncomingMessage): Promise<Caller> {
     const credential = readBearer(request);
-    const holder = await findTokenHolder(this.#db, credential);
+    const holder = await this.#holder(request, credential);
     if (holder) return holder;
     const launch = await inScope(this.#db, { launchId: credential }, (transaction) =>
       findLaunch(transaction, credential),
     );
     if (launch) return { kind: 'launch', clientId: launch.clientId, launch };
     throw unauthorized('The token is unknown or was revoked.', 'error="invalid_token"');
+  }
+
+  /** Who only reads is known from memory, while revocations are heard; who changes something is looked up. */
+  #holder({ method }: IncomingMessage, credential: string): TokenHolder | null | Promise<TokenHolder | null> {
+    const reads = method === 'GET' || method === 'HEAD';
+    return reads && this.cache.hears ? this.cache.holder(credential) : findTokenHolder(this.#db, credential);
   }
 
   /** The same for the heartbeat intake, where the same tokens come again and again. Launch ids aren't taken. */

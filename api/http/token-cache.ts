@@ -55,6 +55,11 @@ export class TokenCache {
     return (this.#lookUps.get(hash) ?? this.#lookUp(hash)).found;
   }
 
+  /** Whether what is remembered is as good as what would be looked up. */
+  get hears(): boolean {
+    return this.#heard;
+  }
+
   /** Revocations are heard from now on. */
   heard(): void {
     this.#forgetAll();

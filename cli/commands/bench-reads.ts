@@ -58,10 +58,10 @@ function readsTable({ reads, ...figures }: ReadsBenchFigures): string {
   return [
     `${figures.agents} agents in the books, ${figures.rate} requests a second, milliseconds from when each was due`,
     '',
-    `${''.padEnd(40)}      p50      p99     bytes`,
+    `${''.padEnd(40)}      p50      p99  API cpu   DB cpu     bytes`,
     ...Object.entries(reads).map(
       ([name, one]) =>
-        `  ${name.padEnd(38)}${milliseconds(one.p50_ms)}${milliseconds(one.p99_ms)}${String(one.bytes).padStart(10)}`,
+        `  ${name.padEnd(38)}${milliseconds(one.p50_ms)}${milliseconds(one.p99_ms)}${milliseconds(one.api_cpu_ms)}${milliseconds(one.database_cpu_ms)}${String(one.bytes).padStart(10)}`,
     ),
     '',
     `  measured on ${figures.machine}`,
@@ -72,7 +72,7 @@ function readsTable({ reads, ...figures }: ReadsBenchFigures): string {
 function samplesTable(figures: SamplesBenchFigures): string {
   const gigabytes = (value: number) => `${value.toFixed(2)} GB`;
   return [
-    `A sample takes ${figures.bytes_per_sample} bytes with its indexes, a step of 5 minutes or an hour ${figures.bytes_per_step}.`,
+    `A sample takes ${figures.bytes_per_sample} bytes with its indexes, a step of 5 minutes ${figures.bytes_per_step}, an hour ${figures.bytes_per_hour}.`,
     `10,000 agents at ${figures.interval_seconds} s: ${gigabytes(figures.full_rate_day_gb_per_10000)} for a day at full rate,`,
     `  ${gigabytes(figures.minutes_gb_per_10000)} for 7 days in steps of 5 minutes, ${gigabytes(figures.hours_gb_per_10000)} for 90 days in hours.`,
     `Summing up an hour of ${figures.agents} agents took ${figures.roll_up_hour_ms} ms; a round that drops an hour ${figures.drop_hour_ms} ms.`,

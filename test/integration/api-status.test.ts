@@ -123,6 +123,8 @@ describe('an agent that registered', () => {
     expect(await running.lease(agentId, instanceId)).toMatchObject({
       heartbeats: '3',
       gpu_utilization_percent: 99,
+      // The last said nothing of it.
+      cost_accumulated: '2.4',
     });
   });
 

@@ -32,6 +32,9 @@ async function token(): Promise<{ id: string; token: string }> {
 const beat = async (with_: string) =>
   (await running.call('POST', `/api/agents/${agentId}/heartbeat`, with_, { instance_id: 'i-1' })).status;
 
+const read = async (with_: string, method = 'GET') =>
+  (await running.call(method, `/api/agents/${agentId}`, with_)).status;
+
 const refusedWithin = async (with_: string, milliseconds: number) => {
   const start = Date.now();
   while ((await beat(with_)) !== 401) expect(Date.now() - start).toBeLessThan(milliseconds);
@@ -52,6 +55,27 @@ test('so is one whose row is removed', async () => {
   await refusedWithin(issued, 1_000);
 });
 
+describe('one that reads', () => {
+  test('is refused from the moment on in which its revocation is answered', async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const { id, token: issued } = await token();
+      expect(await read(issued)).toBe(200);
+      await running.call('DELETE', `/api/tokens/${id}`, running.alpha.admin);
+      expect(await read(issued)).toBe(401);
+    }
+  });
+
+  test('is known from memory while revocations are heard, and looked up for whatever changes something', async () => {
+    const { id, token: issued } = await token();
+    expect(await read(issued)).toBe(200);
+    await running.sql.query(`set session_replication_role = replica`);
+    await running.sql.query('update tokens set revoked_at = now() where id = $1', [id]);
+    await running.sql.query(`set session_replication_role = origin`);
+    expect(await read(issued)).toBe(200);
+    expect(await read(issued, 'DELETE')).toBe(401);
+  });
+});
+
 test('one that is revoked while nobody listens is refused as well', async () => {
   const { id, token: issued } = await token();
   expect(await beat(issued)).toBe(200);
@@ -63,6 +87,7 @@ test('one that is revoked while nobody listens is refused as well', async () => 
   // … which ends with the connection that would have told.
   await running.sql.query(`select pg_terminate_backend(pid) from pg_stat_activity where ${LISTENER}`);
   await refusedWithin(issued, 1_000);
+  expect(await read(issued)).toBe(401);
   await listening();
   const { token: another } = await token();
   expect(await beat(another)).toBe(200);

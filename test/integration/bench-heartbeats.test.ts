@@ -39,6 +39,8 @@ test('prints one line of JSON, with as many rows as heartbeats were acknowledged
     agents: 40,
     registered_agents: 100,
     naive_signals_per_s: null,
+    times_naive: null,
+    outage: null,
     temporal_events_per_agent_day: null,
     hot_update_share: expect.any(Number),
     failures: {},
@@ -54,6 +56,7 @@ test('prints one line of JSON, with as many rows as heartbeats were acknowledged
 test.each([
   [['--agents', '0'], /^The flag --agents is not usable: got "0"; it takes a whole number from 1 to/],
   [['--agents', '10', '--registered', '5'], /^The flag --registered is not usable: 5 agents can't be fewer/],
+  [['--outage', '0'], /^The flag --outage is not usable: got "0"/],
 ])('refuses %j', async (flags, sentence) => {
   const { code, stdout, stderr } = await bench(newStateFolder(), ...flags);
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' });

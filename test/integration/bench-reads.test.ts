@@ -31,4 +31,5 @@ test('samples take less than 200 bytes each', async () => {
   expect(figures).toMatchObject({ agents: 100, interval_seconds: 30 });
   expect(figures['bytes_per_sample']).toBeLessThan(200);
   expect(figures['bytes_per_step']).toBeLessThan(250);
+  expect(figures['bytes_per_hour']).toBeLessThan(250);
 });

@@ -2,17 +2,16 @@
  * `spotkeeper bench heartbeats`: how many durable heartbeats a second one API process takes on this machine, with
  * everything else of the system on it, and what they cost Temporal.
  */
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
-import path from 'node:path';
-import { DIST } from '../../checkout';
 import { machine, tenths } from '../figures';
 import { addFleet, readStored } from './fleet';
-import type { LoadCommand, LoadResult, LoadSettings } from './load';
-import { peakMemoryMb, processorSeconds } from './process-figures';
+import type { LoadResult } from './load';
+import { Load } from './load-process';
+import { peakMemoryMb, processorSeconds } from '../process-figures';
+import { type OutageFigures, timeOutage } from './outage';
 import { type Stack, startStack } from './stack';
 import { timeSweeps } from './sweeps';
-import { eventsOfADay, naiveSignalsPerSecond, type Registered, registerAgents } from './temporal-cost';
+import { directSignalsPerSecond, naiveSignalsPerSecond } from './naive-signals';
+import { eventsOfADay, type Registered, registerAgents } from './temporal-cost';
 
 export interface HeartbeatsBenchOptions {
   /** That send. */
@@ -23,6 +22,8 @@ export interface HeartbeatsBenchOptions {
   rate: number | null;
   /** Of the run that is reported. */
   seconds: number;
+  /** How long the API is to be away, for a look at what that does to agents; 0 leaves it out. */
+  outageSeconds: number;
   /** Leaves out what takes no part in storing heartbeats: Temporal's cost, and the sweeps. */
   intakeOnly: boolean;
   env: NodeJS.ProcessEnv;
@@ -42,13 +43,20 @@ export interface HeartbeatsBenchFigures {
   /** In the database, of all runs; the same as were acknowledged. */
   rows_counted: number;
   acknowledged: number;
+  /** One signal a heartbeat by the same API, at its best concurrency. */
   naive_signals_per_s: number | null;
+  /** The same past the API: signals sent straight to Temporal. */
+  direct_signals_per_s: number | null;
+  /** How many times the better of the two the heartbeats are. */
+  times_naive: number | null;
   /** Of a quiet agent. */
   temporal_events_per_agent_day: number | null;
   sweep_ms_at_100000: number | null;
   sweep_leases: number | null;
   sweep_ms: number | null;
   sweep_all_lost_ms: number | null;
+  /** What agents that sent all the while were taken for during and after an outage of the API. */
+  outage: OutageFigures | null;
   hot_update_share: number | null;
   bytes_per_sample: number | null;
   /** At a heartbeat every 30 s. */
@@ -75,8 +83,7 @@ export async function benchHeartbeats(options: HeartbeatsBenchOptions): Promise<
   options.say('Starting a database, Temporal, the API and a worker …');
   const stack = await startStack(options);
   try {
-    const ends = Object.values(stack.parts).map((part) => part.failsEarly());
-    return await Promise.race([measure(stack, options), ...ends]);
+    return await Promise.race([measure(stack, options), stack.failsEarly()]);
   } finally {
     await stack.stop();
   }
@@ -111,8 +118,10 @@ async function measure(stack: Stack, options: HeartbeatsBenchOptions): Promise<H
   const beside = options.intakeOnly ? NOT_MEASURED : await measureBeside(stack, own, options);
 
   const { bytesPerSample } = stored;
+  const heartbeats = Math.floor(best.acknowledged / Math.max(best.seconds, options.seconds));
+  const signals = Math.max(beside.naive_signals_per_s ?? 0, beside.direct_signals_per_s ?? 0);
   return {
-    heartbeats_per_s: Math.floor(best.acknowledged / Math.max(best.seconds, options.seconds)),
+    heartbeats_per_s: heartbeats,
     p50_ms: best.milliseconds && tenths(best.milliseconds.p50),
     p99_ms: best.milliseconds && tenths(best.milliseconds.p99),
     max_ms: best.milliseconds && tenths(best.milliseconds.max),
@@ -122,6 +131,7 @@ async function measure(stack: Stack, options: HeartbeatsBenchOptions): Promise<H
     rows_counted: stored.samples,
     acknowledged,
     ...beside,
+    times_naive: signals === 0 ? null : tenths(heartbeats / signals),
     hot_update_share: stored.hotShare === null ? null : Math.round(stored.hotShare * 1000) / 1000,
     bytes_per_sample: bytesPerSample === null ? null : Math.round(bytesPerSample),
     sample_mb_per_day_of_10000_agents:
@@ -136,6 +146,8 @@ async function measure(stack: Stack, options: HeartbeatsBenchOptions): Promise<H
 type Beside = Pick<
   HeartbeatsBenchFigures,
   | 'naive_signals_per_s'
+  | 'direct_signals_per_s'
+  | 'outage'
   | 'temporal_events_per_agent_day'
   | 'sweep_ms_at_100000'
   | 'sweep_leases'
@@ -145,6 +157,8 @@ type Beside = Pick<
 
 const NOT_MEASURED: Beside = {
   naive_signals_per_s: null,
+  direct_signals_per_s: null,
+  outage: null,
   temporal_events_per_agent_day: null,
   sweep_ms_at_100000: null,
   sweep_leases: null,
@@ -156,16 +170,23 @@ const NOT_MEASURED: Beside = {
 async function measureBeside(
   stack: Stack,
   [quiet, ...others]: Registered[],
-  { env, say, signal }: HeartbeatsBenchOptions,
+  { env, say, signal, outageSeconds }: HeartbeatsBenchOptions,
 ): Promise<Beside> {
   say('Counting what a day of heartbeats adds to an agent’s history …');
   const events = await eventsOfADay(stack, quiet!, signal);
-  say('Sending a signal a heartbeat instead …');
+  const outage =
+    outageSeconds > 0 ? await timeOutage(stack, others, { seconds: outageSeconds, say, signal }) : null;
+  say('Sending a signal a heartbeat instead, by the API …');
   const naive = await naiveSignalsPerSecond(stack, others, say, signal);
+  // After all others: workflows take nothing of what is older than these.
+  say('… and past it …');
+  const direct = await directSignalsPerSecond(stack, others, say, signal);
   say('Timing lease sweeps …');
   const sweeps = await timeSweeps(stack.databaseUrl, env);
   return {
     naive_signals_per_s: Math.round(naive),
+    direct_signals_per_s: Math.round(direct),
+    outage,
     temporal_events_per_agent_day: events,
     sweep_ms_at_100000: sweeps.leases >= 100_000 ? sweeps.quietMs : null,
     sweep_leases: sweeps.leases,
@@ -233,58 +254,4 @@ function sentence({ acknowledged, sent, milliseconds, failures }: LoadResult): s
     : 'none answered';
   const failed = Object.entries(failures).map(([kind, count]) => `${count} × ${kind}`);
   return [`${acknowledged} of ${sent} acknowledged`, times, ...failed].join(', ');
-}
-
-/** The process that sends. */
-class Load {
-  private constructor(
-    private readonly child: ReturnType<typeof fork>,
-    private readonly signal: AbortSignal,
-  ) {}
-
-  get pid(): number {
-    return this.child.pid as number;
-  }
-
-  static async start(
-    stack: Stack,
-    settings: Pick<LoadSettings, 'agents' | 'connections'>,
-    signal: AbortSignal,
-  ): Promise<Load> {
-    const { hostname, port } = new URL(stack.apiUrl);
-    const all: LoadSettings = { host: hostname, port: Number(port), ...settings };
-    const script = path.join(DIST, 'cli', 'bench', 'heartbeats', 'load.js');
-    const load = new Load(fork(script, [JSON.stringify(all)]), signal);
-    await load.next();
-    return load;
-  }
-
-  async run(rate: number, seconds: number): Promise<LoadResult> {
-    const command: LoadCommand = { type: 'run', rate, seconds };
-    this.child.send(command);
-    return (await this.next()) as LoadResult;
-  }
-
-  async end(): Promise<void> {
-    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
-    const exited = once(this.child, 'exit');
-    if (this.child.connected) this.child.disconnect();
-    await exited;
-  }
-
-  private async next(): Promise<unknown> {
-    const done = new AbortController();
-    const either = AbortSignal.any([this.signal, done.signal]);
-    try {
-      const [message] = (await Promise.race([
-        once(this.child, 'message', { signal: either }),
-        once(this.child, 'exit', { signal: either }).then(([code]) => {
-          throw new Error(`The process that sends the heartbeats ended with exit code ${code}.`);
-        }),
-      ])) as [unknown];
-      return message;
-    } finally {
-      done.abort();
-    }
-  }
 }

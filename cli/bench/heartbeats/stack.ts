@@ -18,8 +18,13 @@ export interface Stack {
   temporalAddress: string;
   clientToken: string;
   clientId: string;
-  /** By name; the end of one during the bench is a failure. */
   parts: Record<'database' | 'temporal' | 'api' | 'worker', Part>;
+  /** Another API on the same database and Temporal, until `work` is done. */
+  withOwnApi<T>(env: NodeJS.ProcessEnv, work: (apiUrl: string) => Promise<T>): Promise<T>;
+  /** Kills the API, and starts it again at its address when `meanwhile` is done. */
+  withoutApi(meanwhile: () => Promise<void>): Promise<void>;
+  /** Never resolves; rejects with a PartError when one ends that should run. */
+  failsEarly(): Promise<never>;
   stop(): Promise<void>;
 }
 
@@ -83,13 +88,40 @@ export async function startStack({ env, say, signal }: StackOptions): Promise<St
       AWS_SECRET_ACCESS_KEY: 'bench',
       API_PUBLIC_URL: `http://${NOWHERE}`,
     });
-    const api = await start('api', 'api/main.js', { PORT: '0', HEARTBEAT_SIGNALS: 'news' }, API_MEMORY_FLAGS);
-    const [{ url: apiUrl }] = await Promise.all([
-      api.ready<{ type: 'ready'; url: string }>(READY_MS),
-      worker.ready(READY_MS),
-    ]);
+    const startApi = (name: string, own: NodeJS.ProcessEnv) =>
+      start(name, 'api/main.js', { PORT: '0', HEARTBEAT_SIGNALS: 'news', ...own }, API_MEMORY_FLAGS);
+    const urlOf = async (api: Part) => (await api.ready<{ type: 'ready'; url: string }>(READY_MS)).url;
+    const api = await startApi('api', {});
+    const [apiUrl] = await Promise.all([urlOf(api), worker.ready(READY_MS)]);
     const parts = { database: database.part, temporal, api, worker };
-    return { apiUrl, databaseUrl, temporalAddress, clientId, clientToken, parts, stop };
+    const expected = new Set<Part>();
+    const failure = (part: Part) =>
+      part.failsEarly().catch((error: unknown) => {
+        if (!expected.has(part)) throw error;
+      });
+    return {
+      ...{ apiUrl, databaseUrl, temporalAddress, clientId, clientToken, parts, stop },
+      async withOwnApi(own, work) {
+        const another = await startApi('second API', own);
+        try {
+          return await work(await urlOf(another));
+        } finally {
+          await another.stop();
+        }
+      },
+      async withoutApi(meanwhile) {
+        expected.add(parts.api);
+        parts.api.kill();
+        await parts.api.exited;
+        await meanwhile();
+        parts.api = await startApi('api', { PORT: new URL(apiUrl).port });
+        await urlOf(parts.api);
+      },
+      failsEarly: () =>
+        new Promise<never>((_resolve, reject) => {
+          for (const part of Object.values(parts)) failure(part).catch(reject);
+        }),
+    };
   } catch (error) {
     await stop();
     throw error;

@@ -1,8 +1,5 @@
-/** What heartbeats cost Temporal: with a signal each, and the way this system does it. */
-import { performance } from 'node:perf_hooks';
+/** What heartbeats cost Temporal. */
 import { Client, Connection } from '@temporalio/client';
-import type { HeartbeatNews } from '../../../contracts/messages';
-import { queryNames, signalNames } from '../../../contracts/messages';
 import type { RegisterReply } from '../../../contracts/http';
 import { agentWorkflowId } from '../../../contracts/ids';
 import { until } from '../../parts/until';
@@ -43,6 +40,20 @@ export async function registerAgents(
   return agents;
 }
 
+/** One of a busy GPU, on which nothing changes. */
+export function sendBeat(
+  api: { apiUrl: string },
+  { agentId, instanceId, token }: Registered,
+): Promise<unknown> {
+  return post(api, `agents/${agentId}/heartbeat`, token, {
+    status: 'online',
+    instance_id: instanceId,
+    mode: 'spot',
+    az: 'us-east-1a',
+    gpu_utilization: 80,
+  });
+}
+
 /** Beats of a day, at one every 30 s. */
 const BEATS_OF_A_DAY = 2_880;
 
@@ -52,14 +63,7 @@ const BEATS_OF_A_DAY = 2_880;
  */
 export async function eventsOfADay(stack: Stack, agent: Registered, signal: AbortSignal): Promise<number> {
   return withTemporal(stack, async (client) => {
-    const beat = () =>
-      post(stack, `agents/${agent.agentId}/heartbeat`, agent.token, {
-        status: 'online',
-        instance_id: agent.instanceId,
-        mode: 'spot',
-        az: 'us-east-1a',
-        gpu_utilization: 80,
-      });
+    const beat = () => sendBeat(stack, agent);
     await beat(); // The first is news, once in an agent's life.
     const before = await settledLength(client, agent.agentId);
     for (let sent = 0; sent < BEATS_OF_A_DAY; sent += 1) {
@@ -90,70 +94,7 @@ async function settledLength(client: Client, agentId: string): Promise<number> {
   );
 }
 
-const CONCURRENCIES = [4, 16, 64];
-const SECONDS = 6;
-
-/**
- * The best rate, over several concurrencies, at which workflows take a signal a heartbeat: from the first that is sent
- * until the last has been taken.
- */
-export async function naiveSignalsPerSecond(
-  stack: Stack,
-  agents: readonly Registered[],
-  say: (line: string) => void,
-  signal: AbortSignal,
-): Promise<number> {
-  return withTemporal(stack, async (client) => {
-    const revisions = new Map(agents.map((agent) => [agent.agentId, 1_000_000]));
-    const send = async (agent: Registered) => {
-      const revision = (revisions.get(agent.agentId) ?? 0) + 1;
-      revisions.set(agent.agentId, revision);
-      const news: HeartbeatNews = {
-        instanceId: agent.instanceId,
-        revision,
-        health: 'healthy',
-        mode: 'spot',
-        zone: 'us-east-1a',
-        receivedAt: new Date().toISOString(),
-      };
-      await client.workflow.getHandle(agentWorkflowId(agent.agentId)).signal(signalNames.heartbeat, news);
-    };
-    const seen = async () => {
-      const states = await Promise.all(
-        agents.map((agent) =>
-          client.workflow
-            .getHandle(agentWorkflowId(agent.agentId))
-            .query<{ heartbeatsSeen: number }>(queryNames.agentState),
-        ),
-      );
-      return states.reduce((sum, state) => sum + state.heartbeatsSeen, 0);
-    };
-    let best = 0;
-    for (const concurrency of CONCURRENCIES) {
-      const before = await seen();
-      const start = performance.now();
-      let sent = 0;
-      // No agent has two on their way: the later could arrive first, and the other would be ignored.
-      const senders = Array.from({ length: Math.min(concurrency, agents.length) }, async (_, first) => {
-        const own = agents.filter((_agent, index) => index % concurrency === first);
-        for (let turn = 0; performance.now() - start < SECONDS * 1000; turn += 1) {
-          signal.throwIfAborted();
-          await send(own[turn % own.length] as Registered);
-          sent += 1;
-        }
-      });
-      await Promise.all(senders);
-      // A query is answered after all signals that were sent before it.
-      if ((await seen()) - before < sent) throw new Error('Temporal lost signals on their way to workflows.');
-      const rate = (sent * 1000) / (performance.now() - start);
-      say(`  ${concurrency} at once: ${Math.round(rate)} signals a second`);
-      best = Math.max(best, rate);
-    }
-    return best;
-  });
-}
-
-async function withTemporal<T>(stack: Stack, work: (client: Client) => Promise<T>): Promise<T> {
+export async function withTemporal<T>(stack: Stack, work: (client: Client) => Promise<T>): Promise<T> {
   const connection = await Connection.connect({ address: stack.temporalAddress });
   try {
     return await work(new Client({ connection }));
@@ -162,8 +103,13 @@ async function withTemporal<T>(stack: Stack, work: (client: Client) => Promise<T
   }
 }
 
-async function post<T>(stack: Stack, route: string, token: string, body: object): Promise<T> {
-  const response = await fetch(`${stack.apiUrl}/api/${route}`, {
+export async function post<T>(
+  { apiUrl }: { apiUrl: string },
+  route: string,
+  token: string,
+  body: object,
+): Promise<T> {
+  const response = await fetch(`${apiUrl}/api/${route}`, {
     method: 'POST',
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
     body: JSON.stringify(body),

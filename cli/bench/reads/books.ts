@@ -9,7 +9,7 @@ export function withHistory(agents: number): number {
 }
 
 /** Every n-th agent is so. */
-const EVERY = { orphaned: 500, unhealthy: 400, onDemand: 10, deleted: 20 } as const;
+const EVERY = { orphaned: 500, unhealthy: 400, onDemand: 10, deleted: 20, launchedToday: 4 } as const;
 
 export const agentNumber = (number: number) => `agent-${String(number).padStart(7, '0')}`;
 export const instanceNumber = (number: number) => `i-${number.toString(16).padStart(17, '0')}`;
@@ -49,7 +49,9 @@ export async function fillBooks(
     `insert into instances (client_id, id, agent_id, instance_type, az, region, account_id, mode, instance_status,
        incarnation, registered_at, created_at, termination_confirmed, terminated_at)
      select $1, instance_id, agent_id, type, az, 'us-east-1', '000000000000', mode,
-       case when status = 'deleted' then 'terminated' else 'primary' end, 1, now(), now() - interval '9 days',
+       case when status = 'deleted' then 'terminated' else 'primary' end, 1, now(),
+       -- Each at a time of its own, in the last hours.
+       now() - case when n % ${EVERY.launchedToday} = 2 then n % 20000 * interval '1 second' else interval '9 days' end,
        status = 'deleted', case when status = 'deleted' then now() end
      from ${fleet}`,
   );

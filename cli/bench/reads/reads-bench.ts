@@ -4,10 +4,12 @@ import path from 'node:path';
 import { Client } from 'pg';
 import { DIST } from '../../checkout';
 import { Part } from '../../parts/part';
+import { API_MEMORY_FLAGS } from '../../start/node-parts';
 import { Failures } from '../failures';
-import { machine, percentile } from '../figures';
+import { machine, percentile, tenths } from '../figures';
 import { openLoop } from '../open-loop';
 import { type OwnDatabase, startOwnDatabase } from '../own-database';
+import { processorSeconds } from '../process-figures';
 import { agentNumber, fillBooks, instanceNumber, withHistory } from './books';
 
 export interface ReadsBenchOptions {
@@ -24,11 +26,21 @@ export interface ReadsBenchFigures {
   agents: number;
   requests: number;
   rate: number;
-  /** From when each was due until its last byte was read. */
-  reads: Record<string, { p50_ms: number | null; p99_ms: number | null; bytes: number }>;
+  reads: Record<string, ReadFigures>;
   slowest_p99_ms: number | null;
   machine: string;
   failures: Record<string, number>;
+}
+
+export interface ReadFigures {
+  /** From when each was due until its last byte was read. */
+  p50_ms: number | null;
+  p99_ms: number | null;
+  /** Of processor time a request, which depends less than the rest on what else the machine does. */
+  api_cpu_ms: number | null;
+  database_cpu_ms: number | null;
+  /** Of the longest answer. */
+  bytes: number;
 }
 
 const READY_MS = 45_000;
@@ -50,7 +62,7 @@ export async function benchReads(options: ReadsBenchOptions): Promise<ReadsBench
     const api = await startApi(database, options.env);
     try {
       const { url } = await api.ready<{ type: 'ready'; url: string }>(READY_MS);
-      return await Promise.race([measure(url, database, options), api.failsEarly()]);
+      return await Promise.race([measure(url, database, api, options), api.failsEarly()]);
     } finally {
       await api.stop();
     }
@@ -63,7 +75,7 @@ function startApi(database: OwnDatabase, env: NodeJS.ProcessEnv): Promise<Part> 
   return Part.start({
     name: "the bench's API",
     command: process.execPath,
-    args: [path.join(DIST, 'api', 'main.js')],
+    args: [...API_MEMORY_FLAGS, path.join(DIST, 'api', 'main.js')],
     // No read asks Temporal.
     env: { ...env, DATABASE_URL: database.url, TEMPORAL_ADDRESS: NOWHERE, PORT: '0', LOG_LEVEL: 'error' },
     logFile: path.join(database.folder, 'api.log'),
@@ -90,6 +102,7 @@ function readsOf(clientId: string, agents: number): Record<string, (n: number) =
     'agent/instances/<id>, long history': (n) => `/api/agent/instances/${instanceNumber(known(n))}`,
     'client/<id>/agents, a page of 100': (n) => `${list}?after=${agentNumber(some(n))}`,
     'client/<id>/agents, a page of 1000': (n) => `${list}?limit=1000&after=${agentNumber(some(n))}`,
+    'client/<id>/agents, the last page': () => `${list}?after=${agentNumber(agents - 50)}`,
     'client/<id>/agents, orphaned': () => `${list}?status=orphaned`,
     'client/<id>/agents, unhealthy': () => `${list}?health=unhealthy`,
     'client/<id>/agents, mode and zone': () => `${list}?mode=ondemand&az=us-east-1d`,
@@ -109,7 +122,8 @@ function readsOf(clientId: string, agents: number): Record<string, (n: number) =
 
 async function measure(
   url: string,
-  { clientId, userToken }: OwnDatabase,
+  { clientId, userToken, part: server }: OwnDatabase,
+  api: Part,
   { agents, requests, rate, say, signal }: ReadsBenchOptions,
 ): Promise<ReadsBenchFigures> {
   const failures = new Failures();
@@ -123,11 +137,14 @@ async function measure(
       };
       // The first ones fill connections and caches.
       for (let index = 0; index < 5; index++) await read(requests + index);
+      const before = { api: processorSeconds(api.pid), database: processorSeconds(server.pid, true) };
       const result = await openLoop({ count: requests, perSecond: rate, signal }, read);
       for (const error of result.failures) failures.add(name, error);
       reads[name] = {
         p50_ms: percentile(result.milliseconds, 0.5),
         p99_ms: percentile(result.milliseconds, 0.99),
+        api_cpu_ms: perRequest(before.api, processorSeconds(api.pid), requests),
+        database_cpu_ms: perRequest(before.database, processorSeconds(server.pid, true), requests),
         bytes,
       };
       say(`${name}: p50 ${reads[name].p50_ms} ms, p99 ${reads[name].p99_ms} ms`);
@@ -140,6 +157,12 @@ async function measure(
     ...{ agents, requests, rate, reads, slowest_p99_ms: Math.max(...worst) },
     ...{ machine: machine(), failures: failures.counts },
   };
+}
+
+/** Null where it isn't known. */
+function perRequest(before: number | null, after: number | null, requests: number): number | null {
+  if (before === null || after === null) return null;
+  return tenths(((after - before) * 1000) / requests);
 }
 
 /** @returns the length of the body. @throws Error for any other answer than 200. */

@@ -3,13 +3,15 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 const TICKS_PER_SECOND = 100;
 
-/** Seconds of processor time that the process has taken, with its children where asked. */
+/** Seconds of processor time that the process has taken, where asked with its children, those that have ended too. */
 export function processorSeconds(pid: number, withChildren = false): number | null {
   const all = withChildren ? [pid, ...childrenOf(pid)] : [pid];
   const seconds = all.map((one) => {
     const fields = statOf(one);
-    // Of the fields after the name: utime and stime.
-    return fields === null ? null : (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+    if (fields === null) return null;
+    // Of the fields after the name: utime and stime, and the same of children that were waited for.
+    const ticks = fields.slice(11, withChildren ? 15 : 13);
+    return ticks.reduce((sum, some) => sum + Number(some), 0) / TICKS_PER_SECOND;
   });
   return seconds[0] === null ? null : seconds.reduce<number>((sum, one) => sum + (one ?? 0), 0);
 }
