@@ -6,6 +6,7 @@
  */
 import { type RawBuilder, sql } from 'kysely';
 import type { Db } from './connect';
+import { missedSince } from './owed-beats';
 
 const TIMEOUT_MS = 5_000;
 
@@ -90,9 +91,14 @@ const AGENT = sql`
     leases.state = 'live' as heard,
     case when leases.state = 'live' then leases.gpu_utilization_percent end as gpu,
     leases.state = 'live' and leases.idle_since is not null as idle,
-    case when leases.state <> 'offline' and agents.status not in ('hibernating', 'hibernated')
-      then greatest(0, floor(extract(epoch from now() - leases.last_heartbeat_at)
-        / standing.heartbeat_interval_seconds - 0.5)) end as missing
+    case when leases.state <> 'offline' then ${sql.raw(
+      missedSince(
+        'leases.client_id',
+        'leases.instance_id',
+        'leases.last_heartbeat_at',
+        'standing.heartbeat_interval_seconds',
+      ),
+    )} end as missing
   from agents
   left join leases on leases.agent_id = agents.id and leases.instance_id = agents.primary_instance_id
   left join instance_standing standing

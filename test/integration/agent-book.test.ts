@@ -4,6 +4,7 @@ import { DEFAULT_POLICY } from '../../contracts/policy-defaults';
 import { commitCutOver, publishAgent } from '../../db/agent-book';
 import { connectDatabase, type Db } from '../../db/connect';
 import { agentOn, confirmTerminated, markTerminationAttempt, writeInstance } from '../../db/instances';
+import { noteStopped } from '../../db/instance-stops';
 import { createTestDatabase, type TestDatabase } from '../harness/database';
 import { instanceFacts as facts } from '../harness/instance-facts';
 import { seedClient } from '../harness/seed';
@@ -94,6 +95,20 @@ it('keeps what is newer when an older publication comes late', async () => {
   await publishAgent(db, publication('late', { revision: 5, status: 'orphaned' }));
   await publishAgent(db, publication('late', { revision: 4, status: 'online' }));
   expect(await agentRow('late')).toMatchObject({ status: 'orphaned', revision: '5' });
+});
+
+it('takes the machine of an agent that is heard for started, whoever started it', async () => {
+  const stops = async () =>
+    (await db.selectFrom('instance_stops').selectAll().where('instance_id', '=', 'woken-1').execute()).map(
+      (stop) => [stop.asked_at !== null && stop.asked_at <= stop.stopped_at, stop.started_at !== null],
+    );
+  await publishAgent(db, publication('woken'));
+  await noteStopped(db, 'c1', 'woken-1', new Date(Date.now() - 60_000).toISOString());
+  await publishAgent(db, publication('woken', { revision: 3, status: 'hibernated' }));
+  await publishAgent(db, publication('woken', { revision: 2 }));
+  expect(await stops()).toEqual([[true, false]]);
+  await publishAgent(db, publication('woken', { revision: 4 }));
+  expect(await stops()).toEqual([[true, true]]);
 });
 
 it('commits a cut-over once, makes the former primary a zombie, and says so again when asked again', async () => {
