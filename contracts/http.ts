@@ -329,6 +329,10 @@ export const clientPolicySchema = z.object({
   candidateDeadlineSeconds: durationSchema,
   switchDeadlineSeconds: durationSchema,
   retrySeconds: durationSchema,
+  /** Of the client's machines, how large a share may be ended in an hour; and how many in any case. */
+  terminationCapShare: z.number().min(0).max(1).optional(),
+  // To hold all back there is the stop switch, which says so.
+  terminationCapAtLeast: z.number().int().min(1).max(100_000).optional(),
 }) satisfies z.ZodType<Partial<AgentPolicy>>;
 
 export const createClientRequestSchema = z.object({
