@@ -3,7 +3,8 @@
  *
  * - the API:                 clients, tokens, agent_identities, stop_switches
  * - the heartbeat intake:    leases (all but `state = 'silent'`), heartbeat_samples, outbox, sweep_runs (`intake`)
- * - the workflows' activities: agents, instances, replica_instances, launch_intents, instance_standing, system_events
+ * - the workflows' activities: agents, instances, replica_instances, launch_intents, instance_standing
+ * - whoever makes it happen:  system_events (the activities, the lease sweep, and the API for what people switch)
  * - the lease sweep:         leases (`state = 'silent'`, and `lease_until` after a gap of its own), sweep_runs
  * - the price watch:       price_book; instance_stops by whoever stops or starts a machine
  * - the workers' roll-up:    heartbeat_samples_5m, heartbeat_samples_1h, sample_rollups (and parts of all samples)

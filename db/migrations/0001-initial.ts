@@ -309,6 +309,8 @@ grant select on clients, tokens, agent_identities, agents, instances, replica_in
 grant insert, update on clients, tokens, agent_identities to spotkeeper_api;
 grant insert on outbox to spotkeeper_api;
 grant select, insert, delete on stop_switches to spotkeeper_api;
+-- What people do that no workflow hears of.
+grant insert on system_events to spotkeeper_api;
 grant select on stop_switches to spotkeeper_worker;
 
 grant select on clients, agent_identities, agents, instances, replica_instances, launch_intents, system_events,
@@ -379,6 +381,8 @@ create policy by_instance_id on instances for select to spotkeeper_api
 -- An administrator finds out whose an agent is and follows all clients' events; the rest needs a client's scope.
 create policy read_by_admin on agent_identities for select to spotkeeper_api using (request_is_admin());
 create policy read_by_admin on system_events for select to spotkeeper_api using (request_is_admin());
+-- The system's switch concerns every client.
+create policy told_by_admin on system_events for insert to spotkeeper_api with check (request_is_admin());
 `;
 
 export async function up(db: Kysely<unknown>): Promise<void> {

@@ -103,8 +103,9 @@ create function wants_event(minimum_severity text, event_types text[], severity 
 $$;
 
 -- In the transaction that makes an event, it is put before those who want to hear of it. A channel isn't told that it
--- fails by way of itself.
-create function queue_notification() returns trigger language plpgsql as $$
+-- fails by way of itself. Whoever may write an event need not see the channels.
+create function queue_notification() returns trigger
+language plpgsql security definer set search_path = public, pg_temp as $$
 begin
   insert into notification_queue (audience, event_id)
   select distinct channel.audience, new.id from notification_channels channel

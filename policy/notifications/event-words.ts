@@ -96,6 +96,10 @@ const WORDS: Record<string, EventWords> = {
     systemDoes: 'No machine is stopped for it: so many at once point to the network or to this system.',
     personCan: 'See whether the API can be reached from where the agents run.',
   },
+  stop_switch_set: {
+    systemDoes: 'What is held back goes on once the switch is lifted.',
+    personCan: 'Lift it when what it was set for is over: spotkeeper stop-switch off.',
+  },
   notification_failed: {
     systemDoes: 'What it should have said stays in the list of the channel’s deliveries.',
     personCan: 'See to the channel’s target, and send it a test.',
