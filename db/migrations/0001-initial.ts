@@ -255,6 +255,23 @@ create table sweep_runs (
   last_run_at timestamptz not null
 );
 
+-- Most agents of a client fell silent at once. Until it is closed, nothing is stopped for that.
+create table mass_silences (
+  id bigint generated always as identity primary key,
+  client_id text not null references clients (id),
+  began_at timestamptz not null default now(),
+  -- The latest sweep that lost agents to it.
+  last_lost_at timestamptz not null default now(),
+  agents integer not null,
+  silent_agents integer not null,
+  closed_at timestamptz,
+  -- Who looked into it; null when all were heard again before.
+  closed_by text,
+  note text
+);
+create unique index mass_silences_open on mass_silences (client_id) where closed_at is null;
+create index mass_silences_of_client on mass_silences (client_id, id);
+
 create function announce_system_event() returns trigger language plpgsql as $$
 begin
   perform pg_notify('system_events', json_build_object('id', new.id::text, 'client_id', new.client_id)::text);
@@ -312,6 +329,8 @@ grant select, insert, delete on stop_switches to spotkeeper_api;
 -- What people do that no workflow hears of.
 grant insert on system_events to spotkeeper_api;
 grant select on stop_switches to spotkeeper_worker;
+grant select, update (closed_at, closed_by, note) on mass_silences to spotkeeper_api;
+grant select, insert, update on mass_silences to spotkeeper_worker;
 
 grant select on clients, agent_identities, agents, instances, replica_instances, launch_intents, system_events,
   instance_standing, leases, outbox, sweep_runs to spotkeeper_worker;
@@ -363,6 +382,13 @@ create policy set_own on stop_switches for insert to spotkeeper_api
   with check (client_id = request_client() or request_is_admin());
 create policy lift_own on stop_switches for delete to spotkeeper_api
   using (client_id = request_client() or request_is_admin());
+
+alter table mass_silences enable row level security;
+alter table mass_silences force row level security;
+create policy all_for_worker on mass_silences to spotkeeper_worker using (true) with check (true);
+create policy own_client on mass_silences to spotkeeper_api
+  using (client_id = request_client() or request_is_admin())
+  with check (client_id = request_client());
 
 create policy deleted_for_ingest on agents for select to spotkeeper_ingest using (true);
 create policy own_client on clients to spotkeeper_api

@@ -132,7 +132,10 @@ withPromtool('the alert rules', () => {
     await sql.query(
       `update sweep_runs set last_run_at = now() - interval '10 minutes' where name = 'leases'`,
     );
-    await sql.query(`insert into sweep_runs values ('mass_silence:client-0', now() - interval '1 minute')`);
+    await sql.query(
+      `insert into mass_silences (client_id, agents, silent_agents, began_at, last_lost_at)
+       values ('client-0', 20, 15, now() - interval '2 hours', now() - interval '2 hours')`,
+    );
     await sql.query(`update agents set status = 'orphaned' where id in ('agent-0', 'agent-1')`);
     await sql.query(`update agents set status = 'silent' where id in ('agent-2', 'agent-3', 'agent-4')`);
     await sql.query(`update leases set state = 'silent' where agent_id ~ '-[0-4]$'`);
