@@ -65,7 +65,10 @@ async function main(): Promise<void> {
       ...TERMINATION_CAP,
       windowSeconds: TERMINATION_CAP.windowSeconds / settings.SPOTKEEPER_SPEED,
     },
-    notifications: notificationParts(settings),
+    notifications: {
+      ...notificationParts(settings),
+      attempted: (attempt) => metrics.notificationAttempted(attempt),
+    },
   });
 
   for (const region of settings.regions) {
