@@ -1,5 +1,6 @@
 /** The first schema. Who writes which table is said in `../schema.ts`; the grants below enforce it. */
 import { type Kysely, sql } from 'kysely';
+import { HISTORY_PRUNING } from './history-pruning';
 import { METRICS_ACCESS } from './metrics-access';
 import { NOTIFICATION_TABLES } from './notification-tables';
 import { PRICE_TABLES } from './price-tables';
@@ -420,6 +421,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     SAMPLE_ACCESS,
     PRICE_TABLES,
     NOTIFICATION_TABLES,
+    HISTORY_PRUNING,
     METRICS_ACCESS,
   ];
   for (const part of parts) await sql.raw(part).execute(db);

@@ -191,6 +191,9 @@ const forbidden: [string, Record<string, string>, string][] = [
     { client_id: 'alpha' },
     `insert into tokens (token_hash, kind) values ('\\x00', 'admin')`,
   ],
+  ['spotkeeper_worker', {}, 'delete from system_events'],
+  ['spotkeeper_worker', {}, 'delete from notification_deliveries'],
+  ['spotkeeper_api', { client_id: 'alpha' }, 'select prune_events(90, 365, 1)'],
   ['spotkeeper_worker', {}, 'select * from tokens'],
   ['spotkeeper_worker', {}, `update clients set policy = '{}'`],
 ];

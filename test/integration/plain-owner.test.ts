@@ -1,5 +1,6 @@
 /** A schema whose owner is no superuser, as in most hosted databases: row security binds it, and its triggers too. */
 import { connectDatabase, inScope } from '../../db/connect';
+import { HISTORY_LIMITS, pruneHistory } from '../../db/history-pruning';
 import { migrateToLatest } from '../../db/migrate';
 import { setStopSwitch } from '../../db/stop-switches';
 import { onServer } from '../harness/database';
@@ -52,6 +53,19 @@ it('queues an event of the API for a channel that the API does not see', async (
     await inScope(db, { clientId: 'c1' }, (transaction) => setStopSwitch(transaction, wanted));
     const queue = await worker.selectFrom('notification_queue').select('audience').execute();
     expect(queue).toEqual([{ audience: '*' }]);
+    // And what is old is forgotten by functions that its owner lends.
+    await worker
+      .insertInto('system_events')
+      .values({
+        event_key: 'old',
+        client_id: 'c1',
+        event_type: 'x',
+        severity: 'warning',
+        message: 'x',
+        created_at: new Date(0),
+      })
+      .execute();
+    expect(await pruneHistory(worker, HISTORY_LIMITS)).toMatchObject({ events: 1 });
   } finally {
     await db.destroy();
     await worker.destroy();
