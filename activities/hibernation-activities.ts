@@ -42,6 +42,7 @@ export function createHibernationActivities({ cloud, db }: Ec2Dependencies): Hib
             message: `EC2 calls ${instanceId} ${found.state} (${found.stateReason})`,
           };
         if (found.state === 'stopped' && cause !== 'forgotten') {
+          await noteStopped(db, clientId, instanceId);
           return { outcome: 'stopped', message: `EC2 calls ${instanceId} stopped already` };
         }
         const plan = planRest(await machineOf(found), cause, await autoTerminateOf(db, clientId, agentId));
@@ -67,11 +68,11 @@ export function createHibernationActivities({ cloud, db }: Ec2Dependencies): Hib
         return stopResult(asked, `EC2 has taken the request to ${how} ${instanceId}`);
       }),
 
-    proveStopped: ({ clientId, instanceId }) =>
+    proveStopped: ({ clientId, instanceId, askedAt }) =>
       ec2Step(async () => {
         const found = await cloud.instances.describeOne(instanceId);
         if (found?.state === 'stopped') {
-          await noteStopped(db, clientId, instanceId);
+          await noteStopped(db, clientId, instanceId, askedAt);
           return { message: `EC2 says it is stopped (${found.stateReason || 'no reason given'})` };
         }
         const gone = found ? found.state === 'terminated' : await notFoundMeansGone(db, clientId, instanceId);

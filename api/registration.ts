@@ -134,14 +134,16 @@ async function refuseForeignInstance(apiDb: Db, clientId: string, instanceId: st
   );
 }
 
-/** The shipped policy with the client's own settings over it. */
+/** The shipped policy with the client's own settings over it, as far as they are an agent's. */
 function policyOf(
   stored: Record<string, unknown>,
   ownDefaults: Partial<AgentPolicy>,
   speed: number,
 ): AgentPolicy {
   const own = clientPolicySchema.safeParse(stored);
-  const set = Object.entries(own.success ? own.data : {}).filter(([, value]) => value !== undefined);
+  const set = Object.entries(own.success ? own.data : {}).filter(
+    ([name, value]) => value !== undefined && name in DEFAULT_POLICY,
+  );
   const shipped = { ...DEFAULT_POLICY, ...ownDefaults };
   return policyAtSpeed({ ...shipped, ...(Object.fromEntries(set) as Partial<AgentPolicy>) }, speed);
 }

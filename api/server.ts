@@ -24,6 +24,7 @@ import { HeartbeatIntake } from './intake/heartbeat-intake';
 import { addOutboxGauges } from './intake/outbox-gauges';
 import { SignalDelivery } from './intake/signal-delivery';
 import type { StatusAgents } from './intake/status-agents';
+import { massSilenceRoutes } from './mass-silence-routes';
 import { notificationRoutes } from './notification-routes';
 import { lifecycleRoutes } from './lifecycle-routes';
 import { peopleRoutes } from './people-routes';
@@ -134,6 +135,7 @@ function createApp(
     instanceRoutes(parts),
     lifecycleRoutes(parts),
     stopSwitchRoutes(parts),
+    massSilenceRoutes(parts),
     notificationRoutes(parts),
     eventRoutes(parts),
     agentDownload(),

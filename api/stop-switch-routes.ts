@@ -5,11 +5,13 @@
 import { Router } from 'express';
 import type { StopSwitchView } from '../contracts/http';
 import { stopSwitchRequestSchema } from '../contracts/http';
+import { findClient } from '../db/clients';
 import { type Db, inScope } from '../db/connect';
 import { readStopSwitches, setStopSwitch, liftStopSwitch } from '../db/stop-switches';
 import { callerName, ownClient, requireActing, requireKind } from './http/access';
 import type { Authenticator } from './http/bearer';
 import { readJson, validate } from './http/json-body';
+import { Problem } from './http/problem';
 import { parameter, route } from './http/route';
 
 export function stopSwitchRoutes({
@@ -34,8 +36,9 @@ export function stopSwitchRoutes({
       response.json(await view(null));
     },
     DELETE: async (request, response) => {
-      requireKind(await authenticator.caller(request), 'admin');
-      await inScope(apiDb, { admin: true }, (transaction) => liftStopSwitch(transaction, null));
+      const caller = requireKind(await authenticator.caller(request), 'admin');
+      const lift = { clientId: null, liftedBy: callerName(caller) };
+      await inScope(apiDb, { admin: true }, (transaction) => liftStopSwitch(transaction, lift));
       response.json(await view(null));
     },
   });
@@ -50,13 +53,17 @@ export function stopSwitchRoutes({
       const clientId = ownClient(caller, parameter(request, 'clientId'));
       const { reason } = validate(stopSwitchRequestSchema, await readJson(request));
       const wanted = { clientId, reason, setBy: callerName(caller) };
-      await inScope(apiDb, { clientId }, (transaction) => setStopSwitch(transaction, wanted));
+      await inScope(apiDb, { clientId }, async (transaction) => {
+        if (!(await findClient(transaction, clientId))) throw Problem.notFound('The client');
+        await setStopSwitch(transaction, wanted);
+      });
       response.json(await view(clientId));
     },
     DELETE: async (request, response) => {
       const caller = requireActing(await authenticator.caller(request));
       const clientId = ownClient(caller, parameter(request, 'clientId'));
-      await inScope(apiDb, { clientId }, (transaction) => liftStopSwitch(transaction, clientId));
+      const lift = { clientId, liftedBy: callerName(caller) };
+      await inScope(apiDb, { clientId }, (transaction) => liftStopSwitch(transaction, lift));
       response.json(await view(clientId));
     },
   });

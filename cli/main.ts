@@ -5,6 +5,7 @@ import { addAgentActs } from './commands/agent-acts';
 import { addAgentsCommands } from './commands/agents';
 import { addBenchCommand } from './commands/bench';
 import { addCloudCommand } from './commands/cloud';
+import { addMassSilenceCommand } from './commands/mass-silence';
 import { addStartCommand } from './commands/start';
 import { addStopSwitchCommand } from './commands/stop-switch';
 import { PartError } from './parts/part';
@@ -25,6 +26,7 @@ export async function main(args: string[]): Promise<number> {
   addAgentsCommands(program, finish);
   addAgentActs(program, finish);
   addStopSwitchCommand(program, finish);
+  addMassSilenceCommand(program, finish);
   try {
     await program.parseAsync(args, { from: 'user' });
     return exitCode;

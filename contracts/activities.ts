@@ -214,7 +214,7 @@ export interface HibernationActivities {
     request: InstanceAddress & { how: 'hibernate' | 'stop'; force: boolean; reason: string },
   ): Promise<StopResult>;
   /** Fails, to be retried, until EC2 itself calls the instance stopped. */
-  proveStopped(address: InstanceAddress): Promise<{ message: string }>;
+  proveStopped(request: InstanceAddress & { askedAt?: string }): Promise<{ message: string }>;
   /** Makes an image, or finds the one that an earlier attempt of the same purpose made. */
   createImage(request: InstanceAddress & { purpose: string; reason: string }): Promise<{ imageId: string }>;
   /** Fails, to be retried, until the image is available; for good when it failed. */

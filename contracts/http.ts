@@ -329,6 +329,10 @@ export const clientPolicySchema = z.object({
   candidateDeadlineSeconds: durationSchema,
   switchDeadlineSeconds: durationSchema,
   retrySeconds: durationSchema,
+  /** Of the client's machines, how large a share may be ended in an hour; and how many in any case. */
+  terminationCapShare: z.number().min(0).max(1).optional(),
+  // To hold all back there is the stop switch, which says so.
+  terminationCapAtLeast: z.number().int().min(1).max(100_000).optional(),
 }) satisfies z.ZodType<Partial<AgentPolicy>>;
 
 export const createClientRequestSchema = z.object({
@@ -404,4 +408,34 @@ export interface StopSwitchView {
   /** Whether nothing is stopped or terminated now. */
   holds: boolean;
   switches: { scope: 'system' | 'client'; reason: string; set_by: string; set_at: string }[];
+}
+
+export const massSilenceRequestSchema = z.object({ note: requiredText(500) });
+
+export interface MassSilenceReading {
+  client_id: string;
+  began_at: string;
+  /** When agents were lost to it last. */
+  last_lost_at: string;
+  /** Of the client, and how many of them were late or silent when it was worst. */
+  agents: number;
+  silent_agents: number;
+  /** Whose machines are held while it is open: 0 once it is closed. */
+  still_silent: number;
+  closed_at: string | null;
+  /** Who looked into it, and what came of that; null when all agents were heard again before. */
+  closed_by: string | null;
+  note: string | null;
+}
+
+/** A client's: the open one, for which nothing is stopped until it was looked into, and the latest that were. */
+export interface MassSilenceView {
+  client_id: string;
+  open: MassSilenceReading | null;
+  closed: MassSilenceReading[];
+}
+
+/** Those that are open, of all clients that the caller sees. */
+export interface MassSilenceList {
+  mass_silences: MassSilenceReading[];
 }

@@ -17,6 +17,7 @@ export const workflowTypes = {
 export const signalNames = {
   heartbeat: 'heartbeat',
   heartbeatLost: 'heartbeatLost',
+  massSilenceLookedInto: 'massSilenceLookedInto',
   goneOffline: 'goneOffline',
   keepAlive: 'keepAlive',
   terminationNotice: 'terminationNotice',
@@ -139,6 +140,11 @@ export interface HeartbeatLost {
   lastHeartbeatAt: string;
   /** Over half of the client's agents fell silent in the same sweep: that is hardly theirs. */
   massSilence?: boolean;
+}
+
+/** A person has looked into the mass silence that the agent's own may be a part of. */
+export interface MassSilenceLookedInto {
+  at: string;
 }
 
 export interface GoneOffline {

@@ -2,6 +2,7 @@
 import { sql } from 'kysely';
 import type { AgentPublication, CutOver, CutOverResult } from '../contracts/activities';
 import type { Db } from './connect';
+import { noteStarted } from './instance-stops';
 import { writeInstance } from './instances';
 import { type KeyedEvent, writeEvents } from './system-events';
 
@@ -9,7 +10,12 @@ import { type KeyedEvent, writeEvents } from './system-events';
 export async function publishAgent(db: Db, publication: AgentPublication): Promise<void> {
   const { clientId, agentId } = publication;
   await db.transaction().execute(async (transaction) => {
-    if (await writeAgent(transaction, publication)) await writeStandings(transaction, publication);
+    if (await writeAgent(transaction, publication)) {
+      await writeStandings(transaction, publication);
+      const { primary, status } = publication;
+      // Who is heard runs, also if a person started the machine by other means.
+      if (status === 'online' && primary) await noteStarted(transaction, clientId, primary.instanceId);
+    }
     for (const change of publication.instances) await writeInstance(transaction, clientId, agentId, change);
     if (publication.keptInstanceIds.length > 0) {
       await transaction

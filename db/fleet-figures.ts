@@ -6,6 +6,7 @@
  */
 import { type RawBuilder, sql } from 'kysely';
 import type { Db } from './connect';
+import { missedSince } from './owed-beats';
 
 const TIMEOUT_MS = 5_000;
 
@@ -61,6 +62,8 @@ export interface FleetFigures {
   /** Seconds since each run of sweep_runs. */
   runs: { name: string; ageSeconds: number }[];
   stopSwitches: { clientId: string | null; ageSeconds: number }[];
+  /** Open ones, the oldest first. */
+  massSilences: { clientId: string; ageSeconds: number }[];
   deliveriesLastHour: { kind: string; status: string; deliveries: number }[];
   sampleBytes: { table: string; bytes: number }[];
 }
@@ -90,9 +93,14 @@ const AGENT = sql`
     leases.state = 'live' as heard,
     case when leases.state = 'live' then leases.gpu_utilization_percent end as gpu,
     leases.state = 'live' and leases.idle_since is not null as idle,
-    case when leases.state <> 'offline' and agents.status not in ('hibernating', 'hibernated')
-      then greatest(0, floor(extract(epoch from now() - leases.last_heartbeat_at)
-        / standing.heartbeat_interval_seconds - 0.5)) end as missing
+    case when leases.state <> 'offline' then ${sql.raw(
+      missedSince(
+        'leases.client_id',
+        'leases.instance_id',
+        'leases.last_heartbeat_at',
+        'standing.heartbeat_interval_seconds',
+      ),
+    )} end as missing
   from agents
   left join leases on leases.agent_id = agents.id and leases.instance_id = agents.primary_instance_id
   left join instance_standing standing
@@ -280,7 +288,10 @@ async function readCostly(transaction: Db, limit: number): Promise<CostlyAgent[]
   return rows;
 }
 
-type Surroundings = Pick<FleetFigures, 'runs' | 'stopSwitches' | 'deliveriesLastHour' | 'sampleBytes'>;
+type Surroundings = Pick<
+  FleetFigures,
+  'runs' | 'stopSwitches' | 'massSilences' | 'deliveriesLastHour' | 'sampleBytes'
+>;
 
 async function readSurroundings(transaction: Db): Promise<Surroundings> {
   const runs = await sql<Surroundings['runs'][number]>`
@@ -290,6 +301,9 @@ async function readSurroundings(transaction: Db): Promise<Surroundings> {
   const switches = await sql<Surroundings['stopSwitches'][number]>`
     select client_id as "clientId", extract(epoch from now() - set_at)::float8 as "ageSeconds" from stop_switches
     order by set_at`.execute(transaction);
+  const silences = await sql<Surroundings['massSilences'][number]>`
+    select client_id as "clientId", extract(epoch from now() - began_at)::float8 as "ageSeconds" from mass_silences
+    where closed_at is null order by began_at`.execute(transaction);
   const deliveries = await sql<Surroundings['deliveriesLastHour'][number]>`
     select kind, status, sum(deliveries)::int as deliveries
     from notification_channels channel, lateral (
@@ -304,6 +318,7 @@ async function readSurroundings(transaction: Db): Promise<Surroundings> {
   return {
     runs: runs.rows,
     stopSwitches: switches.rows,
+    massSilences: silences.rows,
     deliveriesLastHour: deliveries.rows,
     sampleBytes: samples.rows,
   };

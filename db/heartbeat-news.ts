@@ -10,6 +10,7 @@
  *       ends it, as looking at the samples would.
  */
 import type { Health, InstanceRole, PurchaseOption } from '../contracts/states';
+import { missedSince } from './owed-beats';
 
 export interface Beat {
   clientId: string;
@@ -73,6 +74,6 @@ export const IS_TOLD = `known.role <> 'superseded' and (known.every_beat or case
       or leases.idle_reported <> (${IDLE_REPORTED})
   end)`;
 
-/** Beats that were due since the one before. After a goodbye none is. */
-export const MISSED = `case when leases.state = 'offline' then 0 else
-  least(32767, greatest(0, round(extract(epoch from now() - leases.last_heartbeat_at) / known.interval_seconds) - 1)) end`;
+/** Beats that were due since the one before. After a goodbye none is, nor while the machine was stopped. */
+export const MISSED = `case when leases.state = 'offline' then 0 else least(32767,
+  ${missedSince('leases.client_id', 'leases.instance_id', 'leases.last_heartbeat_at', 'known.interval_seconds')}) end`;

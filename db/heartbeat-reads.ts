@@ -6,6 +6,7 @@ import type { AgentStatus, Health, InstanceStatus } from '../contracts/states';
 import { hibernationReading, livingAgents } from './agent-reads';
 import type { Db } from './connect';
 import { costsToday } from './costs';
+import { missedSince } from './owed-beats';
 import { averageGpu, recentSamples } from './sample-reads';
 
 /**
@@ -95,7 +96,7 @@ export async function findHeartbeatInstance(
         ]
       : [[], null];
   const total = Number(row.heartbeats ?? 0);
-  const missed = Number(row.missed_heartbeats ?? 0) + missedSince(row);
+  const missed = Number(row.missed_heartbeats ?? 0) + (await missing(transaction, row));
   const hibernation = row.hibernation as unknown as HibernationView | null;
   return {
     ...toInstance(row, costs.get(row.id) ?? null),
@@ -280,10 +281,16 @@ function spanOf(seconds: number | null): string {
   return `${count} ${unit}${count === 1 ? '' : 's'}`;
 }
 
-/** Beats due since the newest that have not come; half an interval late is not missed yet. */
-function missedSince(row: DetailRow): number {
+/** Beats that are missing just now. */
+async function missing(transaction: Db, row: DetailRow): Promise<number> {
   const due = row.lease_state === 'live' || row.lease_state === 'silent';
-  if (!due || row.silence === null || !row.heartbeat_interval_seconds) return 0;
-  if (row.instance_status === 'terminated' || row.status === 'hibernated') return 0;
-  return Math.max(0, Math.floor(row.silence / row.heartbeat_interval_seconds - 0.5));
+  if (!due || row.lease_id === null || !row.heartbeat_interval_seconds) return 0;
+  if (row.instance_status === 'terminated' || row.status === 'deleted') return 0;
+  const { rows } = await sql<{ missed: number }>`
+    select (${sql.raw(
+      missedSince('client_id', 'instance_id', 'last_heartbeat_at', 'asked.interval_seconds'),
+    )})::float8 as missed
+    from leases, (select ${row.heartbeat_interval_seconds}::float8 as interval_seconds) asked
+    where id = ${row.lease_id}`.execute(transaction);
+  return rows[0]?.missed ?? 0;
 }

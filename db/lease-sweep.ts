@@ -4,8 +4,8 @@
  * Invariants:
  *   S1  time in which nobody swept, or no intake could store a heartbeat, counts against no agent: afterwards every lease
  *       is extended once, by its whole term;
- *   S2  when over half of what a client has of agents stops sending at once, its news say so, and one event says it to
- *       people: that is hardly the agents' doing.
+ *   S2  when over half of what a client has of agents stops sending at once, its news say so, one event says it to
+ *       people, and a mass silence is open until one of them has looked into it: that is hardly the agents' doing.
  *
  * A client's agents do not send in step: the first lease to run out does so a whole interval before the last. So whoever
  * is late by then counts with those whose lease is over, and so does whoever fell silent a moment ago.
@@ -14,6 +14,7 @@ import { sql } from 'kysely';
 import { signalNames } from '../contracts/messages';
 import { LEASE_INTERVALS } from '../contracts/policy-defaults';
 import type { Db } from './connect';
+import { closeEndedMassSilences, openMassSilence, RECENT_INTERVALS } from './mass-silences';
 import { writeEvents } from './system-events';
 
 /** Held by whoever sweeps, so that of many workers one does. */
@@ -26,8 +27,6 @@ const INTAKE_AWAY_SECONDS = 5;
 const MASS_AGENTS = 10;
 /** An agent this many intervals after its last heartbeat is late. */
 const LATE_INTERVALS = 1.5;
-/** How long after its lease an agent counts as one that fell silent just now. */
-const RECENT_INTERVALS = 2;
 /** What goes on within this time is the same mass silence. */
 const MASS_GOES_ON_SECONDS = 600;
 
@@ -71,7 +70,9 @@ export function sweepLeases(db: Db, gapSeconds: number): Promise<SweepResult> {
     await sql`insert into sweep_runs (name, last_run_at) values ('leases', now())
       on conflict (name) do update set last_run_at = excluded.last_run_at`.execute(transaction);
     if (!rows[0].swept_lately) return { swept: true, extended: await extendLeases(transaction), lost: 0 };
-    return { swept: true, extended: 0, lost: await endLeases(transaction) };
+    const lost = await endLeases(transaction);
+    await closeEndedMassSilences(transaction);
+    return { swept: true, extended: 0, lost };
   });
 }
 
@@ -84,9 +85,20 @@ async function extendLeases(db: Db): Promise<number> {
   return Number(extended.numAffectedRows ?? 0);
 }
 
+interface LostOfClient {
+  client_id: string;
+  lost: number;
+  mass: boolean;
+  /** Late or silent, of all. */
+  gone: number;
+  total: number;
+  /** Of the leases that ended in a mass silence. */
+  ids: string[] | null;
+}
+
 /** Most sweeps find nothing, by one look over the leases. */
 async function endLeases(db: Db): Promise<number> {
-  const ended = await sql<{ client_id: string; lost: number; mass: boolean; gone: number; total: number }>`
+  const ended = await sql<LostOfClient>`
     with due as materialized (
       select leases.id, leases.client_id from leases
       join instance_standing standing using (agent_id, instance_id)
@@ -108,7 +120,7 @@ async function endLeases(db: Db): Promise<number> {
       update leases set state = 'silent', revision = leases.revision + 1
       from due join judged using (client_id)
       where leases.id = due.id and leases.state = 'live' and leases.lease_until < now()
-      returning leases.client_id, leases.agent_id, leases.instance_id, leases.revision, leases.last_heartbeat_at,
+      returning leases.id, leases.client_id, leases.agent_id, leases.instance_id, leases.revision, leases.last_heartbeat_at,
         judged.mass
     ), told as (
       insert into outbox (client_id, workflow_id, signal, payload)
@@ -118,16 +130,18 @@ async function endLeases(db: Db): Promise<number> {
           || case when mass then '{"massSilence": true}' else '{}' end::jsonb
       from lost
     )
-    select client_id, count(*)::int as lost, mass, min(gone) as gone, min(total) as total
+    select client_id, count(*)::int as lost, mass, min(gone) as gone, min(total) as total,
+      case when mass then array_agg(lost.id::text) end as ids
     from lost join judged using (client_id, mass) group by client_id, mass`.execute(db);
-  for (const { client_id, mass, gone, total } of ended.rows) {
-    if (mass) await tellOfMassSilence(db, client_id, gone, total);
+  for (const one of ended.rows) {
+    if (one.mass) await tellOfMassSilence(db, one);
   }
   return ended.rows.reduce((sum, row) => sum + row.lost, 0);
 }
 
 /** One event for what goes on, however many sweeps it takes until the last lease has run out. */
-async function tellOfMassSilence(db: Db, clientId: string, gone: number, total: number): Promise<void> {
+async function tellOfMassSilence(db: Db, { client_id: clientId, gone, total, ids }: LostOfClient) {
+  const opened = await openMassSilence(db, clientId, { agents: total, silentAgents: gone }, ids ?? []);
   const name = `mass_silence:${clientId}`;
   const { rows } = await sql<{ goes_on: boolean; now: Date }>`
     select now(), exists (select from sweep_runs where name = ${name}
@@ -135,14 +149,14 @@ async function tellOfMassSilence(db: Db, clientId: string, gone: number, total: 
   await sql`insert into sweep_runs (name, last_run_at) values (${name}, now())
     on conflict (name) do update set last_run_at = excluded.last_run_at`.execute(db);
   const [found] = rows;
-  if (!found || found.goes_on) return;
+  if (!found || (found.goes_on && !opened)) return;
   await writeEvents(db, clientId, null, [
     {
       key: `mass-silence:${clientId}:${found.now.toISOString()}`,
       eventType: 'mass_silence',
       severity: 'critical',
       instanceId: null,
-      message: `${gone} of ${total} agents of client ${clientId} stopped sending at the same time. That is hardly the agents' doing, so none of their machines is stopped for it yet; look at the network between them and this system, and at their region.`,
+      message: `${gone} of ${total} agents of client ${clientId} stopped sending at the same time. That is hardly the agents' doing, so none of their machines is stopped for it until a person says that it was looked into (spotkeeper mass-silence looked-into --client ${clientId}); look at the network between them and this system, and at their region.`,
       details: { agents_late_or_silent: gone, agents: total },
     },
   ]);

@@ -6,7 +6,7 @@ import { sql } from 'kysely';
 import type { Db } from './connect';
 
 /** Held by whoever relays, so that of many workers one does. */
-const RELAY_LOCK = 7_351_002;
+const RELAY_LOCK = 7_351_003;
 
 /** How soon an audience is told again while its events still wait. */
 const REPEAT_SECONDS = 30;

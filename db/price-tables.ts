@@ -29,6 +29,8 @@ export interface InstanceStopsTable {
   instance_id: string;
   stopped_at: Timestamp;
   started_at: Timestamp | null;
+  /** When EC2 was asked to stop it; null for one that was found stopped. */
+  asked_at: Timestamp | null;
 }
 
 export interface PriceTables {

@@ -1,6 +1,7 @@
 /** What the books say, at this moment, of the grounds for putting a machine to rest. Read only. */
 import { sql } from 'kysely';
 import type { Db } from './connect';
+import { IS_SILENT_IN_IT } from './mass-silences';
 
 /** Which instance of which agent. */
 export interface RestSubject {
@@ -18,6 +19,8 @@ export interface RestGrounds {
   /** Since the last heartbeat, or the registration before the first, by the database's clock; null without either. */
   silentSeconds: number | null;
   saidGoodbye: boolean;
+  /** It fell silent with most of its client, and nobody has said that this was looked into. */
+  massSilence: boolean;
   heartbeatIntervalSeconds: number;
   leaseId: string | null;
 }
@@ -34,6 +37,8 @@ export async function readGrounds(db: Db, subject: RestSubject): Promise<RestGro
       extract(epoch from now() - leases.last_heartbeat_at)::float8
         as "silentSeconds",
       coalesce(leases.state = 'offline', false) as "saidGoodbye",
+      exists (select from mass_silences silence
+        where silence.closed_at is null and ${sql.raw(IS_SILENT_IN_IT)}) as "massSilence",
       standing.heartbeat_interval_seconds as "heartbeatIntervalSeconds", leases.id as "leaseId"
     from agents
     join instance_standing standing on standing.agent_id = agents.id and standing.role = 'primary'

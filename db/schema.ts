@@ -3,8 +3,10 @@
  *
  * - the API:                 clients, tokens, agent_identities, stop_switches
  * - the heartbeat intake:    leases (all but `state = 'silent'`), heartbeat_samples, outbox, sweep_runs (`intake`)
- * - the workflows' activities: agents, instances, replica_instances, launch_intents, instance_standing, system_events
+ * - the workflows' activities: agents, instances, replica_instances, launch_intents, instance_standing
+ * - whoever makes it happen:  system_events (the activities, the lease sweep, and the API for what people switch)
  * - the lease sweep:         leases (`state = 'silent'`, and `lease_until` after a gap of its own), sweep_runs
+ * - the lease sweep:         mass_silences, which the API closes when a person has looked into one
  * - the price watch:       price_book; instance_stops by whoever stops or starts a machine
  * - the workers' roll-up:    heartbeat_samples_5m, heartbeat_samples_1h, sample_rollups (and parts of all samples)
  * - the API:                 notification_channels
@@ -260,6 +262,19 @@ export interface StopSwitchesTable {
   set_at: WithDefault<Timestamp>;
 }
 
+/** Open until `closed_at`; see mass-silences.ts. */
+export interface MassSilencesTable {
+  id: GeneratedAlways<string>;
+  client_id: string;
+  began_at: WithDefault<Timestamp>;
+  last_lost_at: WithDefault<Timestamp>;
+  agents: number;
+  silent_agents: number;
+  closed_at: Timestamp | null;
+  closed_by: string | null;
+  note: string | null;
+}
+
 export interface SweepRunsTable {
   /** `leases`, `intake` (one of them could store just now), or `mass_silence:<client>` (when it was seen last). */
   name: string;
@@ -279,5 +294,6 @@ export interface Database extends NotificationTables, SampleTables, PriceTables 
   leases: LeasesTable;
   outbox: OutboxTable;
   stop_switches: StopSwitchesTable;
+  mass_silences: MassSilencesTable;
   sweep_runs: SweepRunsTable;
 }

@@ -13,6 +13,7 @@ export interface Grounds {
   intakeAlive: boolean;
   silentSeconds: number | null;
   saidGoodbye: boolean;
+  massSilence: boolean;
   heartbeatIntervalSeconds: number;
 }
 
@@ -41,6 +42,8 @@ export function judgeCause(
     return no('no API takes in heartbeats just now, so silence says nothing of the agent');
   if (cause === 'idle') return judgeIdleness(seconds, grounds, idle);
   if (grounds.saidGoodbye) return no('it was shut down cleanly');
+  if (grounds.massSilence)
+    return no('most of its client fell silent with it, and nobody has said that this was looked into');
   if (grounds.silentSeconds === null) return no('no heartbeat of it was ever stored');
   if (grounds.silentSeconds < seconds) return no(`it was heard ${Math.round(grounds.silentSeconds)} s ago`);
   return { still: true, message: `nothing was heard of it for ${Math.round(grounds.silentSeconds)} s` };

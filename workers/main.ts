@@ -4,6 +4,7 @@ import pino from 'pino';
 import { AwsCloud } from '../cloud/aws-cloud';
 import { EnvironmentError } from '../contracts/environment';
 import { connectDatabase } from '../db/connect';
+import { pruneHistory } from '../db/history-pruning';
 import { sweepLeases } from '../db/lease-sweep';
 import { announceWaitingEvents } from '../db/notification-relay';
 import { TERMINATION_CAP } from '../db/stop-guards';
@@ -23,7 +24,7 @@ import { keepSamplesPeriodically } from './sample-keeping';
 import { readWorkerSettings } from './settings';
 import { createWorkerSet } from './worker-set';
 
-const OUTBOX_TIDY_MS = 15_000;
+const TIDY_MS = 15_000;
 
 async function main(): Promise<void> {
   const settings = readWorkerSettings(process.env);
@@ -65,7 +66,10 @@ async function main(): Promise<void> {
       ...TERMINATION_CAP,
       windowSeconds: TERMINATION_CAP.windowSeconds / settings.SPOTKEEPER_SPEED,
     },
-    notifications: notificationParts(settings),
+    notifications: {
+      ...notificationParts(settings),
+      attempted: (attempt) => metrics.notificationAttempted(attempt),
+    },
   });
 
   for (const region of settings.regions) {
@@ -87,10 +91,18 @@ async function main(): Promise<void> {
     drainOutbox(db, send, { minAgeMs: settings.OUTBOX_RELAY_MS }),
   );
   const relay = periodically('the outbox relay', settings.OUTBOX_RELAY_MS, log, relayOnce);
-  const tidying = periodically('the tidying of the outbox', OUTBOX_TIDY_MS, log, async () => {
-    const removed = { saidNothing: await compactOutbox(db), undeliverable: await removeUndeliverable(db) };
-    if (removed.saidNothing + removed.undeliverable > 0) log.info(removed, 'outbox tidied');
+  const limits = {
+    infoEvents: settings.EVENTS_INFO_DAYS,
+    alertEvents: settings.EVENTS_ALERT_DAYS,
+    notifications: settings.NOTIFICATIONS_DAYS,
+  };
+  const tidyOnce = metrics.measured('tidying', async () => {
+    const outbox = { saidNothing: await compactOutbox(db), undeliverable: await removeUndeliverable(db) };
+    const history = await pruneHistory(db, limits);
+    const removed = { outbox, history };
+    if (Object.values({ ...outbox, ...history }).some((rows) => rows > 0)) log.info(removed, 'tidied up');
   });
+  const tidying = periodically('the tidying up', TIDY_MS, log, tidyOnce);
   const notify = notifyStarter(client, settings.TASK_QUEUE);
   const notifyOnce = metrics.measured('notification_relay', () => announceWaitingEvents(db, notify));
   const notifications = periodically('the notification relay', settings.NOTIFY_RELAY_MS, log, notifyOnce);

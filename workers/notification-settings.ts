@@ -61,7 +61,7 @@ const OWN_HOSTS = ['localhost', '127.0.0.1', '::1'];
 /** @throws EnvironmentError */
 export function notificationParts(
   settings: NotificationVariables & { API_PUBLIC_URL: string; TEMPORAL_NAMESPACE: string },
-): Omit<NotificationDependencies, 'db'> {
+): Omit<NotificationDependencies, 'db' | 'attempted'> {
   const bare = (url: string) => url.replace(/\/+$/, '');
   return {
     webhooks: { rules: targetRules(settings), timeoutMs: TIMEOUT_MS },

@@ -1,8 +1,13 @@
 /**
- * How a worker's periodic tasks fare, for Prometheus: beside the metrics of the Temporal SDK, and like those exported at
+ * How a worker's periodic tasks and its messages to people fare, for Prometheus: beside the metrics of the Temporal SDK, and like those exported at
  * METRICS_ADDRESS alone.
  */
 import { Runtime } from '@temporalio/worker';
+import type { DeliveryAttempt } from '../activities/notifications/notification-activities';
+import type { ChannelKind } from '../contracts/notifications';
+
+/** All from the start: an increase from nothing to one is none to Prometheus. */
+const CHANNEL_KINDS = ['slack', 'email', 'webhook'] as const satisfies readonly ChannelKind[];
 
 const SECONDS = 'spotkeeper_worker_round_seconds';
 
@@ -15,6 +20,7 @@ export class RoundMetrics {
   readonly #seconds;
   readonly #success;
   readonly #leases;
+  readonly #attempts;
 
   constructor() {
     const meter = Runtime.instance().metricMeter;
@@ -36,6 +42,16 @@ export class RoundMetrics {
       'Leases that ran out (lost), or that were extended after a pause of our own (extended).',
     );
     for (const result of ['lost', 'extended'] as const) this.#leases.add(0, { result });
+    this.#attempts = meter.createCounter(
+      'spotkeeper_notification_attempts_total',
+      '',
+      'Attempts to deliver a message, by the kind of channel, what came of it, and whether it was a repeated one.',
+    );
+    for (const kind of CHANNEL_KINDS) {
+      for (const result of ['delivered', 'failed', 'refused'] as const) {
+        for (const repeated of [false, true]) this.#attempts.add(0, { kind, result, repeated });
+      }
+    }
   }
 
   /** The same round, watched. */
@@ -59,5 +75,9 @@ export class RoundMetrics {
   leasesSwept({ lost, extended }: { lost: number; extended: number }): void {
     this.#leases.add(lost, { result: 'lost' });
     this.#leases.add(extended, { result: 'extended' });
+  }
+
+  notificationAttempted({ kind, result, repeated }: DeliveryAttempt): void {
+    this.#attempts.add(1, { kind, result, repeated });
   }
 }

@@ -1,6 +1,7 @@
 /** The control worker's environment. */
 import { z } from 'zod';
 import { readEnvironment, speedVariable, wholeNumber } from '../contracts/environment';
+import { HISTORY_LIMITS } from '../db/history-pruning';
 import { SAMPLE_LIMITS } from '../db/sample-parts';
 import { databaseVariables } from '../db/settings';
 import { temporalVariables } from '../temporal/settings';
@@ -59,6 +60,15 @@ const workerVariables = z.object({
   SAMPLES_FULL_RATE_MB: wholeNumber(1, 10_000_000)
     .default(SAMPLE_LIMITS.fullRateBytes / 2 ** 20)
     .describe('megabytes of such samples beyond which the oldest go early, from 1 to 10000000'),
+  EVENTS_INFO_DAYS: wholeNumber(1, 36_500)
+    .default(HISTORY_LIMITS.infoEvents)
+    .describe('days for which events of severity info are kept, from 1 to 36500'),
+  EVENTS_ALERT_DAYS: wholeNumber(1, 36_500)
+    .default(HISTORY_LIMITS.alertEvents)
+    .describe('days for which events of severity warning and critical are kept, from 1 to 36500'),
+  NOTIFICATIONS_DAYS: wholeNumber(1, 36_500)
+    .default(HISTORY_LIMITS.notifications)
+    .describe('days for which messages that were delivered or given up are kept, from 1 to 36500'),
   METRICS_ADDRESS: z
     .string()
     .regex(/^[\w.-]+:\d{1,5}$/)

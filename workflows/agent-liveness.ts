@@ -10,7 +10,7 @@ import type {
 import { signalNames } from '../contracts/messages';
 import { awake } from './agent-hibernation';
 import { idlenessHeard } from './agent-idleness';
-import { fallSilent } from './agent-silence';
+import { fallSilent, joinMassSilence } from './agent-silence';
 import { type Draft, FRESH_SILENCE, freshPrimary } from './agent-state';
 import { primaryIsGone } from './agent-switching';
 
@@ -77,7 +77,10 @@ function candidateHealth(draft: Draft, instanceId: string, healthy: boolean): vo
 export function heartbeatLost(draft: Draft, lost: HeartbeatLost): void {
   const { state } = draft;
   if (!isNewer(draft, lost) || state.primary?.instanceId !== lost.instanceId) return;
-  if (state.status !== 'online') return;
+  if (state.status !== 'online') {
+    if (lost.massSilence === true) joinMassSilence(draft);
+    return;
+  }
   state.lost = { lastHeardMs: Date.parse(lost.lastHeartbeatAt), mass: lost.massSilence === true };
   draft.effect({ kind: 'lookUpInstance', facts: state.primary });
 }
@@ -166,7 +169,10 @@ export function keepAlive(draft: Draft, minutes: number): void {
   const until = draft.nowMs + minutes * 60_000;
   state.keepAliveUntilMs = Math.max(state.keepAliveUntilMs ?? 0, until);
   draft.becomes('keptAlive');
-  if (state.silence) state.silence = { ...FRESH_SILENCE, orphanedAtMs: orphanedAtRest(draft) };
+  if (state.silence) {
+    const { mass } = state.silence;
+    state.silence = { ...FRESH_SILENCE, orphanedAtMs: orphanedAtRest(draft), mass };
+  }
   if (state.idleness) state.idleness = { ...state.idleness, warnedAtMs: null, settled: false };
   if (state.hibernation?.phase === 'hibernating' && state.hibernation.cause !== 'person') {
     if (state.hibernation.before === 'orphaned') state.hibernation.before = 'silent';

@@ -4,9 +4,11 @@
  *     silent → orphaned (alert) → hibernated (alert) → stopped by force (critical alert) → deleted, its volumes saved
  *
  * EC2 was asked when the silence began and is asked again and again; a machine that it calls gone is replaced instead.
+ * Of an agent that fell silent with most of its client nothing follows but the first alert, until it is heard or a
+ * person has looked into it; then its silence counts from there.
  * Nothing here stops a machine by itself: it starts a hibernation, which asks once more whether the silence goes on.
  */
-import type { InstanceFacts } from '../contracts/messages';
+import type { InstanceFacts, MassSilenceLookedInto } from '../contracts/messages';
 import { type AgentState, type Draft, FRESH_SILENCE, type Silence } from './agent-state';
 import { startHibernation } from './agent-hibernation';
 import { close } from './agent-deletion';
@@ -19,11 +21,29 @@ export function fallSilent(draft: Draft, lastHeardMs: number, mass: boolean): vo
   state.silence = { ...FRESH_SILENCE, mass };
 }
 
+/** Most of its client is silent with it, as turns out when others' leases end after its own. */
+export function joinMassSilence({ state }: Draft): void {
+  if (state.silence) state.silence.mass = true;
+}
+
+export function massSilenceLookedInto(draft: Draft, { at }: MassSilenceLookedInto): void {
+  const { state } = draft;
+  const fromMs = Math.min(Date.parse(at), draft.nowMs);
+  // EC2 may still be asked about a silence that isn't one yet.
+  if (state.lost?.mass) state.lost = { lastHeardMs: Math.max(state.lost.lastHeardMs, fromMs), mass: false };
+  const { silence } = state;
+  if (!silence?.mass) return;
+  const orphanedAtMs = silence.orphanedAtMs === null ? null : Math.max(silence.orphanedAtMs, fromMs);
+  state.silentSinceMs = Math.max(state.silentSinceMs ?? fromMs, fromMs);
+  state.silence = { ...FRESH_SILENCE, orphanedAtMs };
+}
+
 /** When silence calls for the next step; null while nothing is due, as during a keep-alive. */
 export function silenceDeadlineMs(state: AgentState): number | null {
   const { silence, silentSinceMs, policy, status } = state;
   if (silence === null || silentSinceMs === null || state.keepAliveUntilMs !== null) return null;
   if (status === 'silent') return silentSinceMs + policy.orphanAfterSeconds * 1000;
+  if (silence.mass) return null;
   const deleteAtMs = deletionDueMs(state, silence);
   if (status !== 'orphaned' || silence.settled) return deleteAtMs;
   const stopAtMs = silentSinceMs + policy.hibernateAfterSilenceSeconds * 1000;
@@ -103,7 +123,7 @@ function orphan(draft: Draft, silence: Silence, { instanceId }: InstanceFacts): 
     eventType: 'agent_orphaned',
     severity: silence.mass ? 'info' : 'warning',
     instanceId,
-    message: `Agent ${state.logicalAgentId} may be stuck: nothing was heard of it for ${minutes(draft)}, and EC2 does not call ${instanceId} gone.`,
+    message: `Agent ${state.logicalAgentId} may be stuck: nothing was heard of it for ${minutes(draft)}, and EC2 does not call ${instanceId} gone.${silence.mass ? ' Most of its client fell silent with it, so nothing is stopped for it until a person has looked into that.' : ''}`,
     details: { mass_silence: silence.mass },
   });
 }
@@ -121,15 +141,6 @@ function stop(draft: Draft, silence: Silence, primary: InstanceFacts, force: boo
       message: `Agent ${logicalAgentId} is left running although ${silent}: ${why}.`,
     });
   };
-  if (silence.mass && !force) {
-    silence.mass = false;
-    silence.notBeforeMs = (state.silentSinceMs ?? nowMs) + policy.forceStopAfterSilenceSeconds * 1000;
-    return leave(
-      'hibernation_held',
-      'info',
-      'most of its client fell silent with it, which is hardly theirs',
-    );
-  }
   if (policy.silencePolicy === 'off' || state.protected) {
     silence.settled = true;
     return leave(

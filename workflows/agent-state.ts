@@ -56,7 +56,7 @@ export interface Retirement {
 /** What was done about a silence so far. */
 export interface Silence {
   orphanedAtMs: number | null;
-  /** Fell silent together with most others of its client: nothing is stopped before the deadline after the first. */
+  /** Fell silent together with most others of its client: nothing is stopped until that was looked into. */
   mass: boolean;
   /** No earlier attempt to stop the machine than this, after one that came to nothing. */
   notBeforeMs: number;

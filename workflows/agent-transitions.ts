@@ -10,6 +10,7 @@ import type {
   HibernateAccepted,
   HibernateRequest,
   InstanceFacts,
+  MassSilenceLookedInto,
   RebalanceRecommendation,
   Registration,
   RegistrationOutcome,
@@ -34,7 +35,7 @@ import {
 } from './agent-liveness';
 import { register } from './agent-registration';
 import { type AgentState, Draft, type Effect } from './agent-state';
-import { silenceTimers } from './agent-silence';
+import { massSilenceLookedInto, silenceTimers } from './agent-silence';
 import { hibernationView } from './agent-view';
 import { childLookedUp, childReport, cutOverCommitted } from './agent-children';
 import { requestSwitch, switchingTimers, terminationNotice } from './agent-switching';
@@ -42,6 +43,7 @@ import { requestSwitch, switchingTimers, terminationNotice } from './agent-switc
 export type AgentEvent =
   | { kind: 'heartbeat'; message: HeartbeatNews }
   | { kind: 'heartbeatLost'; message: HeartbeatLost }
+  | { kind: 'massSilenceLookedInto'; message: MassSilenceLookedInto }
   | { kind: 'goneOffline'; message: GoneOffline }
   | { kind: 'keepAlive'; minutes: number }
   | { kind: 'terminationNotice'; message: TerminationNotice }
@@ -154,6 +156,8 @@ function apply(draft: Draft, event: AgentEvent): void {
       return heartbeat(draft, event.message);
     case 'heartbeatLost':
       return heartbeatLost(draft, event.message);
+    case 'massSilenceLookedInto':
+      return massSilenceLookedInto(draft, event.message);
     case 'goneOffline':
       return goneOffline(draft, event.message);
     case 'keepAlive':

@@ -63,6 +63,7 @@ import {
   checkHeartbeat,
   checkHeartbeatLost,
   checkKeepAlive,
+  checkMassSilenceLookedInto,
   checkRebalanceRecommendation,
   checkRegistration,
   checkRequestedBy,
@@ -107,6 +108,10 @@ export async function agentWorkflow(input: AgentInput): Promise<void> {
   }
   onSignal(signalNames.heartbeat, checkHeartbeat, (message) => ({ kind: 'heartbeat', message }));
   onSignal(signalNames.heartbeatLost, checkHeartbeatLost, (message) => ({ kind: 'heartbeatLost', message }));
+  onSignal(signalNames.massSilenceLookedInto, checkMassSilenceLookedInto, (message) => ({
+    kind: 'massSilenceLookedInto',
+    message,
+  }));
   onSignal(signalNames.goneOffline, checkGoneOffline, (message) => ({ kind: 'goneOffline', message }));
   onSignal(signalNames.keepAlive, checkKeepAlive, (minutes) => ({ kind: 'keepAlive', minutes }));
   onSignal(signalNames.terminationNotice, checkTerminationNotice, (message) => ({

@@ -95,9 +95,10 @@ export async function hibernationWorkflow(input: HibernationInput): Promise<Hibe
     if (late !== null) return result('cancelled', `${late}${leftBehind(saved)}`);
     if (plan.method === 'image' || plan.method === 'snapshots') return result('done', plan.message, saved);
     view.phase = 'stopping';
+    const askedAt = new Date().toISOString();
     const asked = await ec2.stopInstance({ ...address, how: plan.method, force, reason });
     if (asked.outcome !== 'requested') return result(asked.outcome, asked.message);
-    const { message } = await stopping.proveStopped(address);
+    const { message } = await stopping.proveStopped({ ...address, askedAt });
     return result('done', `${plan.message}; ${message}`);
   }
 

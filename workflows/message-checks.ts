@@ -10,6 +10,7 @@ import type {
   GoneOffline,
   HeartbeatLost,
   HeartbeatNews,
+  MassSilenceLookedInto,
   RebalanceRecommendation,
   Registration,
   SetProtectedRequest,
@@ -84,6 +85,10 @@ export function checkHeartbeatLost(input: unknown): Checked<HeartbeatLost> {
     lastHeartbeatAt: instant,
     massSilence: optional(oneOf(true, false)),
   });
+}
+
+export function checkMassSilenceLookedInto(input: unknown): Checked<MassSilenceLookedInto> {
+  return checkFields(input, { at: instant });
 }
 
 export function checkGoneOffline(input: unknown): Checked<GoneOffline> {

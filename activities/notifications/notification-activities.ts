@@ -2,7 +2,7 @@
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { failureTypes } from '../../contracts/activities';
-import type { DeliveryResult, NotificationActivities } from '../../contracts/notifications';
+import type { ChannelKind, DeliveryResult, NotificationActivities } from '../../contracts/notifications';
 import { WHOLE_SYSTEM } from '../../contracts/notifications';
 import type { Db } from '../../db/connect';
 import {
@@ -28,10 +28,20 @@ export interface NotificationDependencies {
   /** Null where no mail server is set up. */
   smtp: SmtpSettings | null;
   places: Places;
+  /** Told of each attempt to deliver a message. */
+  attempted: (attempt: DeliveryAttempt) => void;
+}
+
+export interface DeliveryAttempt {
+  kind: ChannelKind;
+  /** `failed` is tried again, unless it was a test; `refused` is not, for no later attempt could help. */
+  result: 'delivered' | 'failed' | 'refused';
+  /** Whether another was made before. */
+  repeated: boolean;
 }
 
 export function createNotificationActivities(parts: NotificationDependencies): NotificationActivities {
-  const { db, webhooks, smtp, places } = parts;
+  const { db, webhooks, smtp, places, attempted } = parts;
   return {
     gatherEvents: ({ audience }) => gatherEvents(db, audience, groupOf),
 
@@ -83,17 +93,22 @@ export function createNotificationActivities(parts: NotificationDependencies): N
 
   async function attempt(due: DueDelivery, signal: AbortSignal): Promise<DeliveryResult> {
     const { deliveryId, channel } = due;
+    const ended = (result: DeliveryAttempt['result']) =>
+      attempted({ kind: channel.kind, result, repeated: Context.current().info.attempt > 1 });
     try {
       if (channel.kind === 'email') {
         const note = await sendMail(due, smtp, webhooks.rules, signal);
+        ended('delivered');
         await markDelivered(db, deliveryId, null, note);
         return { outcome: 'delivered', message: note ?? 'The mail server took it.' };
       }
       const status = await sendWebhook(due, webhooks, signal);
+      ended('delivered');
       await markDelivered(db, deliveryId, status, null);
       return { outcome: 'delivered', message: `It was answered with ${status}.` };
     } catch (error) {
       if (error instanceof TryAgain || error instanceof GiveUp) {
+        ended(error instanceof GiveUp ? 'refused' : 'failed');
         await noteFailedAttempt(db, deliveryId, error.message, error.more.responseStatus ?? null);
       }
       throw toFailure(error);

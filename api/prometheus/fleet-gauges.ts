@@ -158,7 +158,7 @@ function workGauges(figures: FleetFigures, named: boolean): Definition[] {
     ],
     [
       'spotkeeper_mass_silence_age_seconds',
-      'Since over half of a client’s agents fell silent at once.',
+      'Since over half of a client’s agents fell silent at once, until a person has looked into it.',
       massSilence(figures, named),
     ],
     [
@@ -244,15 +244,10 @@ function ageOf({ runs }: FleetFigures, name: string): Sample[] {
   return run ? [[{}, run.ageSeconds]] : [];
 }
 
-const MASS_SILENCE = 'mass_silence:';
-
-function massSilence({ runs }: FleetFigures, named: boolean): Sample[] {
-  const latest = runs
-    .filter(({ name }) => name.startsWith(MASS_SILENCE))
-    .sort((one, other) => one.ageSeconds - other.ageSeconds)
-    .slice(0, named ? MOST_CLIENTS : 1);
-  return latest.map(({ name, ageSeconds }): Sample => {
-    return [named ? { client_id: name.slice(MASS_SILENCE.length) } : ({} as Labels), ageSeconds];
+/** Nameless, the oldest alone stands for all. */
+function massSilence({ massSilences }: FleetFigures, named: boolean): Sample[] {
+  return massSilences.slice(0, named ? MOST_CLIENTS : 1).map(({ clientId, ageSeconds }): Sample => {
+    return [named ? { client_id: clientId } : ({} as Labels), ageSeconds];
   });
 }
 

@@ -1,5 +1,6 @@
 /** The first schema. Who writes which table is said in `../schema.ts`; the grants below enforce it. */
 import { type Kysely, sql } from 'kysely';
+import { HISTORY_PRUNING } from './history-pruning';
 import { METRICS_ACCESS } from './metrics-access';
 import { NOTIFICATION_TABLES } from './notification-tables';
 import { PRICE_TABLES } from './price-tables';
@@ -257,6 +258,23 @@ create table sweep_runs (
   last_run_at timestamptz not null
 );
 
+-- Most agents of a client fell silent at once. Until it is closed, nothing is stopped for that.
+create table mass_silences (
+  id bigint generated always as identity primary key,
+  client_id text not null references clients (id),
+  began_at timestamptz not null default now(),
+  -- The latest sweep that lost agents to it.
+  last_lost_at timestamptz not null default now(),
+  agents integer not null,
+  silent_agents integer not null,
+  closed_at timestamptz,
+  -- Who looked into it; null when all were heard again before.
+  closed_by text,
+  note text
+);
+create unique index mass_silences_open on mass_silences (client_id) where closed_at is null;
+create index mass_silences_of_client on mass_silences (client_id, id);
+
 create function announce_system_event() returns trigger language plpgsql as $$
 begin
   perform pg_notify('system_events', json_build_object('id', new.id::text, 'client_id', new.client_id)::text);
@@ -311,7 +329,11 @@ grant select on clients, tokens, agent_identities, agents, instances, replica_in
 grant insert, update on clients, tokens, agent_identities to spotkeeper_api;
 grant insert on outbox to spotkeeper_api;
 grant select, insert, delete on stop_switches to spotkeeper_api;
+-- What people do that no workflow hears of.
+grant insert on system_events to spotkeeper_api;
 grant select on stop_switches to spotkeeper_worker;
+grant select, update (closed_at, closed_by, note) on mass_silences to spotkeeper_api;
+grant select, insert, update on mass_silences to spotkeeper_worker;
 
 grant select on clients, agent_identities, agents, instances, replica_instances, launch_intents, system_events,
   instance_standing, leases, outbox, sweep_runs to spotkeeper_worker;
@@ -364,6 +386,13 @@ create policy set_own on stop_switches for insert to spotkeeper_api
 create policy lift_own on stop_switches for delete to spotkeeper_api
   using (client_id = request_client() or request_is_admin());
 
+alter table mass_silences enable row level security;
+alter table mass_silences force row level security;
+create policy all_for_worker on mass_silences to spotkeeper_worker using (true) with check (true);
+create policy own_client on mass_silences to spotkeeper_api
+  using (client_id = request_client() or request_is_admin())
+  with check (client_id = request_client());
+
 create policy deleted_for_ingest on agents for select to spotkeeper_ingest using (true);
 create policy own_client on clients to spotkeeper_api
   using (id = request_client() or request_is_admin()) with check (request_is_admin());
@@ -381,6 +410,8 @@ create policy by_instance_id on instances for select to spotkeeper_api
 -- An administrator finds out whose an agent is and follows all clients' events; the rest needs a client's scope.
 create policy read_by_admin on agent_identities for select to spotkeeper_api using (request_is_admin());
 create policy read_by_admin on system_events for select to spotkeeper_api using (request_is_admin());
+-- The system's switch concerns every client.
+create policy told_by_admin on system_events for insert to spotkeeper_api with check (request_is_admin());
 `;
 
 export async function up(db: Kysely<unknown>): Promise<void> {
@@ -392,6 +423,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     SAMPLE_ACCESS,
     PRICE_TABLES,
     NOTIFICATION_TABLES,
+    HISTORY_PRUNING,
     METRICS_ACCESS,
   ];
   for (const part of parts) await sql.raw(part).execute(db);

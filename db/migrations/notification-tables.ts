@@ -63,7 +63,7 @@ create table notification_events (
   event_id bigint not null references system_events (id) on delete cascade,
   notification_id bigint not null,
   primary key (audience, event_id),
-  foreign key (notification_id, audience) references notifications (id, audience)
+  foreign key (notification_id, audience) references notifications (id, audience) on delete cascade
 );
 create index notification_events_of_notification on notification_events (notification_id);
 
@@ -90,7 +90,7 @@ create index notification_deliveries_of_channel on notification_deliveries (chan
 create table notification_tellings (
   channel_id uuid not null references notification_channels (id),
   event_id bigint not null references system_events (id) on delete cascade,
-  delivery_id uuid not null references notification_deliveries (id),
+  delivery_id uuid not null references notification_deliveries (id) on delete cascade,
   primary key (channel_id, event_id)
 );
 create index notification_tellings_of_delivery on notification_tellings (delivery_id);
@@ -103,8 +103,9 @@ create function wants_event(minimum_severity text, event_types text[], severity 
 $$;
 
 -- In the transaction that makes an event, it is put before those who want to hear of it. A channel isn't told that it
--- fails by way of itself.
-create function queue_notification() returns trigger language plpgsql as $$
+-- fails by way of itself. Whoever may write an event need not see the channels.
+create function queue_notification() returns trigger
+language plpgsql security definer set search_path = public, pg_temp as $$
 begin
   insert into notification_queue (audience, event_id)
   select distinct channel.audience, new.id from notification_channels channel

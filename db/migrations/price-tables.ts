@@ -30,6 +30,8 @@ create table instance_stops (
   stopped_at timestamptz not null,
   -- Null while it is stopped.
   started_at timestamptz,
+  -- When EC2 was asked to stop it, after which it owes no heartbeat; null for one that was found stopped.
+  asked_at timestamptz,
   primary key (client_id, instance_id, stopped_at)
 );
 create unique index instance_stops_open on instance_stops (client_id, instance_id) where started_at is null;
@@ -38,6 +40,8 @@ create function range_seconds(span tstzrange) returns numeric language sql immut
   return extract(epoch from upper(span) - lower(span));
 
 grant select on price_book, instance_stops to spotkeeper_api, spotkeeper_worker;
+-- A machine that was stopped has missed no heartbeat.
+grant select on instance_stops to spotkeeper_ingest;
 grant insert on price_book to spotkeeper_worker;
 grant select, insert, update on price_watch to spotkeeper_worker;
 grant insert, update on instance_stops to spotkeeper_worker;
@@ -45,5 +49,6 @@ grant insert, update on instance_stops to spotkeeper_worker;
 alter table instance_stops enable row level security;
 alter table instance_stops force row level security;
 create policy all_for_worker on instance_stops to spotkeeper_worker using (true) with check (true);
+create policy all_for_ingest on instance_stops for select to spotkeeper_ingest using (true);
 create policy own_client on instance_stops for select to spotkeeper_api using (client_id = request_client());
 `;

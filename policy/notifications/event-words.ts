@@ -93,8 +93,14 @@ const WORDS: Record<string, EventWords> = {
     personCan: 'See to the permissions of the worker’s role if the message names them.',
   },
   mass_silence: {
-    systemDoes: 'No machine is stopped for it: so many at once point to the network or to this system.',
-    personCan: 'See whether the API can be reached from where the agents run.',
+    systemDoes:
+      'No machine is stopped for it until a person has looked: so many at once point to the network or to this system.',
+    personCan:
+      'See whether the API can be reached from where the agents run, then say so: spotkeeper mass-silence looked-into.',
+  },
+  stop_switch_set: {
+    systemDoes: 'What is held back goes on once the switch is lifted.',
+    personCan: 'Lift it when what it was set for is over: spotkeeper stop-switch off.',
   },
   notification_failed: {
     systemDoes: 'What it should have said stays in the list of the channel’s deliveries.',

@@ -4,6 +4,7 @@ import { DEFAULT_POLICY } from '../../contracts/policy-defaults';
 import { commitCutOver, publishAgent } from '../../db/agent-book';
 import { connectDatabase, type Db } from '../../db/connect';
 import { agentOn, confirmTerminated, markTerminationAttempt, writeInstance } from '../../db/instances';
+import { noteStopped } from '../../db/instance-stops';
 import { createTestDatabase, type TestDatabase } from '../harness/database';
 import { instanceFacts as facts } from '../harness/instance-facts';
 import { seedClient } from '../harness/seed';
@@ -141,6 +142,20 @@ it('loses nothing and tells nothing twice when a killed worker published what ca
   );
   const told = (await eventsOf('killed')).map(({ message }) => message);
   expect(told).toEqual(['before', 'launched', 'registered', 'launched']);
+});
+
+it('takes the machine of an agent that is heard for started, whoever started it', async () => {
+  const stops = async () =>
+    (await db.selectFrom('instance_stops').selectAll().where('instance_id', '=', 'woken-1').execute()).map(
+      (stop) => [stop.asked_at !== null && stop.asked_at <= stop.stopped_at, stop.started_at !== null],
+    );
+  await publishAgent(db, publication('woken'));
+  await noteStopped(db, 'c1', 'woken-1', new Date(Date.now() - 60_000).toISOString());
+  await publishAgent(db, publication('woken', { revision: 3, status: 'hibernated' }));
+  await publishAgent(db, publication('woken', { revision: 2 }));
+  expect(await stops()).toEqual([[true, false]]);
+  await publishAgent(db, publication('woken', { revision: 4 }));
+  expect(await stops()).toEqual([[true, true]]);
 });
 
 it('commits a cut-over once, makes the former primary a zombie, and says so again when asked again', async () => {

@@ -190,6 +190,13 @@ describe('what is asked', () => {
       [`/api/agents/${AGENT}/keep-alive`, alpha.client, { minutes: '60' }],
       ['/api/clients', alpha.admin, { id: 'a b' }],
       ['/api/clients', alpha.admin, { id: 'gamma', policy: { heartbeatIntervalSeconds: -3 } }],
+      ...[
+        { terminationCapShare: 1.5 },
+        { terminationCapShare: -0.1 },
+        { terminationCapShare: '10%' },
+        { terminationCapAtLeast: 0 },
+        { terminationCapAtLeast: 2.5 },
+      ].map((policy): [string, string, unknown] => ['/api/clients', alpha.admin, { id: 'gamma', policy }]),
       ['/api/tokens', alpha.admin, { kind: 'agent', client_id: 'alpha' }],
       ['/api/tokens', alpha.admin, { kind: 'client' }],
     ];

@@ -20,6 +20,8 @@ const CLIENT_ROUTES: Record<string, { address?: string; beta: 'refused' | 'empty
   '/api/clients': { beta: 'empty' },
   '/api/clients/:clientId/stop-switch': { beta: 'refused' },
   '/api/stop-switch': { beta: 'empty' },
+  '/api/clients/:clientId/mass-silence': { beta: 'refused' },
+  '/api/mass-silences': { beta: 'empty' },
   '/api/client/:clientId/agents': { beta: 'refused' },
   '/api/client/:clientId/agents/history': { beta: 'refused' },
   '/api/agents/:agentId': { beta: 'refused' },
@@ -70,6 +72,11 @@ beforeAll(async () => {
      values ($1, 'alpha', 'slack', $2, 'https://example.com', $2, 'info', 1)`,
     [CHANNEL, MARK],
   );
+  await sql.query(
+    `insert into mass_silences (client_id, agents, silent_agents, closed_at, closed_by, note)
+     values ('alpha', 10, 9, null, null, null), ('alpha', 10, 9, now(), 'a person', $1)`,
+    [MARK],
+  );
   await running.bookAgent('beta', 'betas-agent', [{ instanceId: 'b-1', role: 'primary', incarnation: 1 }]);
   const { rows } = await sql.query<{ token: string }>(
     `insert into tokens (token_hash, kind, client_id, agent_id, instance_id, incarnation)
@@ -119,7 +126,11 @@ describe.each(Object.entries(CLIENT_ROUTES))('%s', (route, { address, beta }) =>
       for (const token of [running.alpha.client, running.alpha.user]) {
         const { status, body } = await running.call('GET', url, token);
         expect(status).toBe(200);
-        if (!route.includes('stop-switch') && !route.endsWith('history')) {
+        if (
+          !route.includes('stop-switch') &&
+          !route.endsWith('mass-silences') &&
+          !route.endsWith('history')
+        ) {
           expect(JSON.stringify(body)).toContain(MARK);
         }
       }

@@ -166,6 +166,20 @@ describe('agent/instances', () => {
     });
   });
 
+  test('while it was stopped no beat was due', async () => {
+    await put({ agentId: 'rested', status: 'hibernated', silentSeconds: 7_200, heartbeats: 96 });
+    await running.sql.query(
+      `insert into instance_stops (client_id, instance_id, stopped_at, asked_at)
+       values ('alpha', 'm-rested', now() - interval '6840 seconds', now() - interval '6900 seconds')`,
+    );
+    const figures = { missed_heartbeats: 4, uptime_percent: 96 };
+    expect((await get('/api/agent/instances/m-rested')).body).toMatchObject(figures);
+    // Woken just now, and not yet heard.
+    await running.sql.query(`update instance_stops set started_at = now() where instance_id = 'm-rested'`);
+    await running.sql.query(`update agents set status = 'silent' where id = 'rested'`);
+    expect((await get('/api/agent/instances/m-rested')).body).toMatchObject(figures);
+  });
+
   test('one that never was heard has nothing to count', async () => {
     await put({ agentId: 'unheard', silentSeconds: null });
     expect((await get('/api/agent/instances/m-unheard')).body).toMatchObject({

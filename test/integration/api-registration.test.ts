@@ -1,6 +1,9 @@
 /** Registration and what people see and ask, against a real workflow. */
 import { randomUUID } from 'node:crypto';
+import type { AgentStateView } from '../../contracts/messages';
+import { DEFAULT_POLICY } from '../../contracts/policy-defaults';
 import { registerBody, RunningApi } from '../harness/running-api';
+import { connectTemporal } from '../harness/temporal';
 import { until } from '../harness/until';
 
 let running: RunningApi;
@@ -148,7 +151,8 @@ test('a goodbye frees the place, and the next machine becomes the agent', async 
 
 test("a client's policy reaches the workflow", async () => {
   const { admin } = running.alpha;
-  const policy = { heartbeatIntervalSeconds: 60, terminateWaitSeconds: 120 };
+  const ofAgents = { heartbeatIntervalSeconds: 60, terminateWaitSeconds: 120 };
+  const policy = { ...ofAgents, terminationCapShare: 0.5, terminationCapAtLeast: 2 };
   const created = await running.call('POST', '/api/clients', admin, { id: 'gamma', policy });
   expect([created.status, created.body.policy]).toEqual([201, policy]);
   const issued = await running.call('POST', '/api/tokens', admin, { kind: 'client', client_id: 'gamma' });
@@ -158,6 +162,13 @@ test("a client's policy reaches the workflow", async () => {
   expect(reply.body.heartbeat_interval_seconds).toBe(60);
   const agent = await running.call('GET', `/api/agents/${String(reply.body.agent_id)}`, token);
   expect(agent.body.terminate_wait_seconds).toBe(120);
+  const temporal = await connectTemporal();
+  const { policy: known } = await temporal.client.workflow
+    .getHandle(`agent:${String(reply.body.agent_id)}`)
+    .query<AgentStateView>('agentState');
+  await temporal.close();
+  // What is the client's alone stays with it.
+  expect(known).toEqual({ ...DEFAULT_POLICY, ...ofAgents });
 
   expect((await running.call('DELETE', `/api/tokens/${String(issued.body.id)}`, admin)).status).toBe(204);
   expect((await register(registerBody('tuned', 'i-tuned'), token)).status).toBe(401);

@@ -177,6 +177,12 @@ const forbidden: [string, Record<string, string>, string][] = [
   [
     'spotkeeper_api',
     { client_id: 'alpha' },
+    `insert into system_events (event_key, client_id, event_type, severity, message) values ('x', 'beta', 'x', 'info', 'x')`,
+  ],
+  ['spotkeeper_api', { client_id: 'alpha' }, 'delete from system_events'],
+  [
+    'spotkeeper_api',
+    { client_id: 'alpha' },
     `insert into agent_identities (agent_id, client_id, logical_agent_id) values ('x', 'beta', 'y')`,
   ],
   ['spotkeeper_api', { client_id: 'alpha' }, `insert into clients (id, name) values ('gamma', 'gamma')`],
@@ -185,6 +191,9 @@ const forbidden: [string, Record<string, string>, string][] = [
     { client_id: 'alpha' },
     `insert into tokens (token_hash, kind) values ('\\x00', 'admin')`,
   ],
+  ['spotkeeper_worker', {}, 'delete from system_events'],
+  ['spotkeeper_worker', {}, 'delete from notification_deliveries'],
+  ['spotkeeper_api', { client_id: 'alpha' }, 'select prune_events(90, 365, 1)'],
   ['spotkeeper_worker', {}, 'select * from tokens'],
   ['spotkeeper_worker', {}, `update clients set policy = '{}'`],
 ];

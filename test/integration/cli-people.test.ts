@@ -122,6 +122,18 @@ it('shows, sets and lifts the stop switch of a client and of the system', async 
   expect(await json(['stop-switch', 'off'], asAdmin)).toMatchObject({ holds: false });
 });
 
+it('shows a mass silence, and says that it was looked into', async () => {
+  expect((await run(['mass-silence', 'show'])).out).toMatch(/^No mass silence is open/);
+  await system.sql.query(`insert into mass_silences (client_id, agents, silent_agents) values ($1, 12, 9)`, [
+    system.clientId,
+  ]);
+  // The sweep closes one of which nobody is silent.
+  const shown = (await run(['mass-silence', 'show', '--client', system.clientId])).out;
+  expect(shown).toMatch(/9 of 12 agents/);
+  const done = await json(['mass-silence', 'looked-into', '--note', 'a firewall']);
+  expect(done).toMatchObject({ client_id: system.clientId, open: null, closed: [{ agents: 12 }] });
+});
+
 it('finds a running npm start by its run.json, and takes its admin token for the system alone', async () => {
   const tokens = { admin: system.tokens.admin, user: system.tokens.user };
   const start = { apiUrl: system.api.ready.url, clientId: system.clientId, tokens };
@@ -142,6 +154,8 @@ it.each([
   [['delete', 'web-shop', '--instances', 'both'], 'it takes keep or retire'],
   [['stop-switch', 'maybe'], 'it takes on, off or show'],
   [['stop-switch', 'on'], 'takes --reason'],
+  [['mass-silence', 'maybe'], 'it takes show or looked-into'],
+  [['mass-silence', 'looked-into'], 'takes --note'],
   [['agent'], 'Missing required argument'],
   [['keep-alive', 'web-shop', '--url', 'nowhere'], 'it takes one such as http://'],
 ])('calls %j bad usage', async (args, sentence) => {

@@ -86,6 +86,21 @@ it('counts the heartbeats that are missing now with those that were missed', asy
   expect(missing).toBeLessThanOrEqual(share(3) * 8 + share(2) * 240);
 });
 
+it('counts none as missing for the time in which a machine was stopped', async () => {
+  const { rows } = await sql.query<{ client_id: string; instance_id: string }>(
+    `select client_id, instance_id from leases where state = 'silent' and last_heartbeat_at < now() - interval '1 hour'
+     order by id limit 1`,
+  );
+  const { client_id, instance_id } = rows[0]!;
+  await sql.query(
+    `insert into instance_stops (client_id, instance_id, stopped_at) values ($1, $2, now() - interval '1 hour')`,
+    [client_id, instance_id],
+  );
+  const stopped = await readFleetFigures(db, 50);
+  await sql.query('delete from instance_stops where instance_id = $1', [instance_id]);
+  expect(Math.round((figures.missedHeartbeats - stopped.missedHeartbeats) / 10)).toBe(12);
+});
+
 it('names so many orphaned agents, the longest silent first, and the costliest of the idle ones', () => {
   expect(figures.orphaned).toHaveLength(Math.min(50, share(2)));
   expect(figures.costly).toHaveLength(50);

@@ -274,6 +274,41 @@ describe('missed heartbeats', () => {
   });
 });
 
+describe('a machine that was stopped owes no heartbeat for that time', () => {
+  /** Stopped so many seconds ago, asked for half a minute before, and started again so many seconds ago. */
+  async function stop(instanceId: string, stoppedAgo: number, startedAgo: number | null): Promise<void> {
+    await sql.query(
+      `insert into instance_stops (client_id, instance_id, stopped_at, started_at, asked_at) values ('c1', $1,
+         now() - make_interval(secs => $2), now() - make_interval(secs => $3), now() - make_interval(secs => $2 + 30))`,
+      [instanceId, stoppedAgo, startedAgo],
+    );
+  }
+
+  test.each<[string, [number, number | null][], number, number]>([
+    ['hibernated for hours', [[7_200, 10]], 7_240, 0],
+    ['woken by other means, which nobody noted', [[7_200, null]], 7_240, 0],
+    ['silent for half an hour before', [[7_200, 10]], 9_030, 59],
+    [
+      'stopped twice',
+      [
+        [7_200, 5_000],
+        [4_000, 15],
+      ],
+      7_240,
+      32,
+    ],
+    ['stopped before the last heartbeat', [[7_200, 5_000]], 300, 9],
+  ])('%s', async (_name, stops, quiet, missed) => {
+    const sender = await Sender.with({ instance_id: `i-stop-${count + 1}` });
+    const instanceId = `i-stop-${count}`;
+    await sender.send({ instanceId });
+    await sender.passes(quiet);
+    for (const [stoppedAgo, startedAgo] of stops) await stop(instanceId, stoppedAgo, startedAgo);
+    await sender.send({ instanceId });
+    expect(await sender.lease()).toMatchObject({ missed_heartbeats: String(missed) });
+  });
+});
+
 describe('idleness', () => {
   /** Beats every 30 s for so long. */
   async function idles(sender: Sender, seconds: number): Promise<void> {

@@ -22,7 +22,9 @@ afterAll(async () => {
   await database?.drop();
 });
 beforeEach(async () => {
-  await sql.query('truncate leases, instance_standing, outbox, sweep_runs, system_events, agents cascade');
+  await sql.query(
+    'truncate leases, instance_standing, outbox, sweep_runs, system_events, agents, mass_silences cascade',
+  );
   await signIntake(db);
 });
 
@@ -257,6 +259,75 @@ describe('mass silence', () => {
       { mass: false, n: 2 },
       { mass: true, n: 12 },
     ]);
+  });
+
+  const silences = async () =>
+    (
+      await sql.query<Record<string, unknown>>(
+        'select client_id, agents, silent_agents, closed_at is null as open, closed_by from mass_silences order by id',
+      )
+    ).rows;
+
+  it('is open until all of its agents are heard again', async () => {
+    await many(8, 95);
+    await many(4, 5);
+    await sweepLeases(db, 15);
+    await sweepLeases(db, 15);
+    expect(await silences()).toEqual([
+      { client_id: 'c1', agents: 12, silent_agents: 8, open: true, closed_by: null },
+    ]);
+    await sql.query(`update leases set state = 'live', lease_until = now() + interval '1 minute', last_heartbeat_at = now()
+      where agent_id <> 'ago-95-0'`);
+    // Five minutes later one that falls silent by itself is none of it.
+    await sql.query(
+      `update mass_silences set began_at = now() - interval '5 minutes', last_lost_at = now() - interval '5 minutes'`,
+    );
+    await sql.query(
+      `update leases set lease_until = now() - interval '301 seconds' where agent_id = 'ago-95-0'`,
+    );
+    await sql.query(`update leases set lease_until = now() - interval '1 second' where agent_id = 'ago-5-0'`);
+    expect((await sweepLeases(db, 15)).lost).toBe(1);
+    expect(await silences()).toMatchObject([{ open: true }]);
+    await sql.query(`update leases set state = 'live', lease_until = now() + interval '1 minute', last_heartbeat_at = now()
+      where agent_id = 'ago-95-0'`);
+    await sql.query('truncate outbox');
+    await agent('unheard', 5, { status: 'orphaned' });
+    await sweepLeases(db, 15);
+    expect(await silences()).toMatchObject([{ open: false, closed_by: null }]);
+    // Whoever holds still is told, lest it holds for ever.
+    const { rows } = await sql.query('select workflow_id, signal from outbox');
+    expect(rows).toEqual([{ workflow_id: 'agent:unheard', signal: 'massSilenceLookedInto' }]);
+  });
+
+  it('takes in those that fell silent moments before it was one', async () => {
+    await many(5, 100, 'early');
+    await many(5, 5, 'late');
+    await sweepLeases(db, 15);
+    expect(await flags()).toEqual([{ mass: false, n: 5 }]);
+    await sql.query(
+      `update leases set lease_until = now() - interval '1 second', last_heartbeat_at = now() - interval '91 seconds'
+       where agent_id like 'late%'`,
+    );
+    await sweepLeases(db, 15);
+    expect(await flags()).toEqual([
+      { mass: false, n: 5 },
+      { mass: true, n: 10 },
+    ]);
+    const { rows } = await sql.query(
+      `select workflow_id, array_agg((payload ->> 'revision')::int order by id) as revisions from outbox
+       where workflow_id like '%early%' group by 1 limit 1`,
+    );
+    expect(rows).toMatchObject([{ revisions: [8, 9] }]);
+  });
+
+  it('that a person has looked into is opened, and told, anew by the next', async () => {
+    await many(12, 95);
+    await sweepLeases(db, 15);
+    await sql.query(`update mass_silences set closed_at = now(), closed_by = 'a person', note = 'x'`);
+    await many(12, 95, 'more');
+    await sweepLeases(db, 15);
+    expect(await silences()).toMatchObject([{ open: false }, { open: true }]);
+    expect(await events()).toHaveLength(2);
   });
 
   it('is told again when it happens again later', async () => {

@@ -22,6 +22,7 @@ beforeAll(async () => {
     webhooks: { rules: { allowedNetworks: [], slackHosts: [] }, timeoutMs: 1_000 },
     smtp: null,
     places: { apiUrl: null, dashboardUrl: null, temporalUiUrl: null, temporalNamespace: 'default' },
+    attempted: () => undefined,
   });
 });
 afterAll(async () => {

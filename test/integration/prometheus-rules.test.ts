@@ -9,7 +9,7 @@ import { parse, stringify } from 'yaml';
 import { anyFreePort } from '../../cli/parts/free-port';
 import { fillFleet, setPrice } from '../harness/fleet';
 import { findPromtool, promtool, PROMTOOL_MISSING } from '../harness/promtool';
-import { RunningApi } from '../harness/running-api';
+import { NOWHERE, RunningApi } from '../harness/running-api';
 import { BEFORE_MINUTES, type InputSeries, inputSeries, type Scrape, scrape } from '../harness/scrape';
 import { ROOT } from '../harness/servers';
 import { type Simulator, startSimulator } from '../harness/simulator';
@@ -77,6 +77,7 @@ withPromtool('the alert rules', () => {
         METRICS_ACCESS: 'anyone',
         METRICS_CACHE_SECONDS: '0',
         LEASE_SWEEP_MS: '200',
+        NOTIFY_ALLOW_PRIVATE: '127.0.0.0/8',
       },
     });
     const fleet = {
@@ -132,7 +133,10 @@ withPromtool('the alert rules', () => {
     await sql.query(
       `update sweep_runs set last_run_at = now() - interval '10 minutes' where name = 'leases'`,
     );
-    await sql.query(`insert into sweep_runs values ('mass_silence:client-0', now() - interval '1 minute')`);
+    await sql.query(
+      `insert into mass_silences (client_id, agents, silent_agents, began_at, last_lost_at)
+       values ('client-0', 20, 15, now() - interval '2 hours', now() - interval '2 hours')`,
+    );
     await sql.query(`update agents set status = 'orphaned' where id in ('agent-0', 'agent-1')`);
     await sql.query(`update agents set status = 'silent' where id in ('agent-2', 'agent-3', 'agent-4')`);
     await sql.query(`update leases set state = 'silent' where agent_id ~ '-[0-4]$'`);
@@ -170,6 +174,7 @@ withPromtool('the alert rules', () => {
         [type],
       );
     }
+    await nobodyReceives();
     await heartbeatMeets('53300'); // No room: shed.
     await heartbeatMeets('22012'); // A fault of ours.
     await sql.query(
@@ -177,6 +182,24 @@ withPromtool('the alert rules', () => {
          ('client-0', 'agent:slow', 'heartbeat', '{}', now() - interval '1 hour')`,
     );
     trouble = await both();
+  }
+
+  /** Messages by webhook to where nobody listens. */
+  async function nobodyReceives(): Promise<void> {
+    const address = '/api/clients/client-0/notification-channels';
+    const { admin } = running.alpha;
+    const made = await running.call('POST', address, admin, {
+      kind: 'webhook',
+      name: 'away',
+      target: `http://${NOWHERE}/`,
+      minimum_severity: 'critical',
+      enabled: false,
+    });
+    expect(made.status).toBe(201);
+    for (let time = 0; time < 3; time += 1) {
+      const tested = await running.call('POST', `${address}/${String(made.body['id'])}/test`, admin);
+      expect(tested.body).toMatchObject({ delivered: false });
+    }
   }
 
   /** A heartbeat whose storing fails with this SQLSTATE. */
@@ -283,6 +306,8 @@ withPromtool('the alert rules', () => {
         ['LeaseSweepStalled', {}],
         ['AccountWorkerMissing', { account_id: DESERTED, region: 'us-east-1' }],
         ['NotificationsFailing', { kind: 'slack' }],
+        ['NotificationsFailing', { kind: 'webhook' }],
+        ['NotificationsDelayed', { kind: 'webhook' }],
       ]),
     );
   });

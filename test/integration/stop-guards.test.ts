@@ -27,7 +27,7 @@ afterAll(async () => {
 });
 beforeEach(() =>
   sql.query(
-    'truncate agents, instances, leases, instance_standing, sweep_runs, stop_switches, system_events, heartbeat_samples cascade',
+    'truncate agents, instances, leases, instance_standing, sweep_runs, stop_switches, system_events, mass_silences, heartbeat_samples cascade',
   ),
 );
 
@@ -81,6 +81,26 @@ describe('the grounds', () => {
     await agent(2_000);
     await sql.query(change);
     expect(await confirm('silence', 1_800)).toMatchObject({ still: false });
+  });
+
+  it('of silence are gone while a mass silence is open in which the agent fell silent', async () => {
+    await agent(2_000);
+    await sql.query(`update leases set lease_until = now() - interval '1900 seconds'`);
+    await sql.query(
+      `insert into mass_silences (client_id, began_at, last_lost_at, agents, silent_agents)
+       values ('c1', now() - interval '1870 seconds', now() - interval '1860 seconds', 20, 15)`,
+    );
+    const verdict = await confirm('silence', 1_800);
+    expect(verdict).toMatchObject({ still: false, message: expect.stringContaining('looked into') });
+    expect(await confirm('forgotten', 1_800)).toMatchObject({ still: false });
+    // One that was silent long before, or fell silent long after, is silent by itself.
+    for (const ago of [1_931, 1_859]) {
+      await sql.query(`update leases set lease_until = now() - make_interval(secs => $1)`, [ago]);
+      expect(await confirm('silence', 1_800)).toMatchObject({ still: true });
+    }
+    await sql.query(`update leases set lease_until = now() - interval '1900 seconds'`);
+    await sql.query('update mass_silences set closed_at = now()');
+    expect(await confirm('silence', 1_800)).toMatchObject({ still: true });
   });
 
   describe('of idleness', () => {

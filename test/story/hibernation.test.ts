@@ -79,6 +79,12 @@ it('stops an on-demand machine for a person, keeps it as the primary, and starts
   expect((await system.call('POST', `agents/${agent.agentId}/resume`)).status).toBe(202);
   await agent.event('agent_resumed');
   await agent.event('agent_online');
+  const stops = await system.sql.query(
+    `select asked_at < stopped_at as asked, started_at > stopped_at as started from instance_stops
+     where instance_id = $1`,
+    [agent.firstInstanceId],
+  );
+  expect(stops.rows).toEqual([{ asked: true, started: true }]);
   recordHistory(`hibernate:${agent.agentId}:1`, 'hibernate-stopped');
   recordHistory(`resume:${agent.agentId}:2`, 'resume-started');
   expect(await agent.state()).toMatchObject({

@@ -78,13 +78,79 @@ describe('silence', () => {
     expect(subject.acts()).toEqual(['startHibernation']);
   });
 
-  it('of most of a client stops nothing at the first deadline, and alerts once for all', () => {
-    const subject = until(running().lose('running', true), 300);
-    expect(subject.publication?.events).toMatchObject([{ eventType: 'agent_orphaned', severity: 'info' }]);
-    expect(until(subject, 1_800).acts()).toEqual([]);
-    expect(subject.eventTypes).toEqual(['hibernation_held']);
-    expect(until(subject, 7_199).acts()).toEqual([]);
-    expect(until(subject, 7_200).acts()).toEqual(['startHibernation']);
+  describe('of most of a client', () => {
+    const held = () => until(running().lose('running', true), 300);
+    const lookedInto = (subject: Subject, at = subject.nowMs) =>
+      subject.on({ kind: 'massSilenceLookedInto', message: { at: new Date(at).toISOString() } }, 0);
+
+    it('is one quiet alert, and stops and deletes nothing however long it lasts', () => {
+      const subject = held();
+      expect(subject.publication?.events).toMatchObject([{ eventType: 'agent_orphaned', severity: 'info' }]);
+      expect(nextDeadlineMs(subject.state)).toBe(subject.state.askAgainAtMs);
+      for (const seconds of [1_800, 7_200, 20 * DAYS]) {
+        expect(until(subject, seconds).acts()).toEqual([]);
+        expect(subject.eventTypes).toEqual([]);
+      }
+      expect(subject.state.status).toBe('orphaned');
+    });
+
+    it('counts from the moment at which a person has looked into it, with every step anew', () => {
+      const subject = lookedInto(until(held(), 9_000));
+      expect(subject.state.status).toBe('orphaned');
+      const fromMs = subject.nowMs;
+      expect(subject.after(1_799).acts()).toEqual([]);
+      expect(subject.after(1).effects.slice(-1)).toMatchObject([
+        { kind: 'startHibernation', input: { cause: 'silence', force: false } },
+      ]);
+      subject.rested({ outcome: 'failed' }).on({ kind: 'clock' }, fromMs + 7_200_000 - subject.nowMs);
+      expect(subject.effects.slice(-1)).toMatchObject([{ input: { cause: 'silence', force: true } }]);
+      subject.rested({ outcome: 'done', method: 'stop' });
+      subject.on({ kind: 'clock' }, fromMs + 7 * DAYS * 1000 - 1_000 - subject.nowMs);
+      expect(subject.acts()).toEqual([]);
+      expect(subject.after(1).effects.slice(-1)).toMatchObject([{ input: { cause: 'forgotten' } }]);
+    });
+
+    it('that was looked into before EC2 had answered is a silence as any other', () => {
+      const subject = running();
+      const message = {
+        instanceId: 'i-1',
+        revision: 9,
+        lastHeartbeatAt: new Date(subject.nowMs).toISOString(),
+        massSilence: true,
+      };
+      subject.on({ kind: 'heartbeatLost', message }, 90_000);
+      const atMs = lookedInto(subject).nowMs;
+      const facts = subject.state.primary!;
+      subject.on({ kind: 'instanceSighted', facts, sighting: 'running', message: '', askedRevision: 9 });
+      expect(subject.state).toMatchObject({ silentSinceMs: atMs, silence: { mass: false } });
+    });
+
+    it('ends for an agent that is heard, whose next silence is its own', () => {
+      const subject = held().beat('i-1', 9);
+      expect(subject.state).toMatchObject({ status: 'online', silence: null });
+      expect(until(until(silent(subject), 300), 1_800).acts()).toEqual(['startHibernation']);
+    });
+
+    it('takes in one that had fallen silent moments before', () => {
+      const subject = silent();
+      const lastHeartbeatAt = new Date(subject.nowMs).toISOString();
+      const message = { instanceId: 'i-1', revision: 9, lastHeartbeatAt, massSilence: true };
+      subject.on({ kind: 'heartbeatLost', message });
+      until(subject, 300);
+      expect(until(subject, 7_200).acts()).toEqual([]);
+    });
+
+    it('goes on after a keep-alive', () => {
+      const subject = held().on({ kind: 'keepAlive', minutes: 60 }).after(3_600).after(DAYS);
+      expect(subject.acts()).toEqual([]);
+      expect(lookedInto(subject).after(1_800).acts()).toEqual(['startHibernation']);
+    });
+
+    it('changes nothing of a silence of its own', () => {
+      const subject = until(silent(), 300);
+      const before = subject.state;
+      expect(lookedInto(subject).state).toEqual(before);
+    });
   });
 
   it.each([

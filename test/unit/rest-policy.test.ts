@@ -7,6 +7,7 @@ const grounds = (over: Partial<Grounds> = {}): Grounds => ({
   intakeAlive: true,
   silentSeconds: 2_000,
   saidGoodbye: false,
+  massSilence: false,
   heartbeatIntervalSeconds: 30,
   ...over,
 });
@@ -24,6 +25,7 @@ describe('silence', () => {
     ['it is protected', { protected: true }],
     ['it is kept alive', { keptAlive: true }],
     ['it said goodbye', { saidGoodbye: true }],
+    ['most of its client fell silent with it', { massSilence: true }],
   ])('is none when %s', (_, over) => {
     expect(judgeCause('silence', 1_800, grounds(over), null).still).toBe(false);
     expect(judgeCause('forgotten', 1_800, grounds(over), null).still).toBe(false);

@@ -9,6 +9,7 @@ import { Client as PostgresClient } from 'pg';
 import { createChildActivities } from '../../activities/child-activities';
 import {
   createNotificationActivities,
+  type DeliveryAttempt,
   type NotificationDependencies,
 } from '../../activities/notifications/notification-activities';
 import { notifyWorkflowId, type NotifyStateView } from '../../contracts/notifications';
@@ -35,6 +36,7 @@ let db: Db;
 let http: HttpReceiver;
 let mail: MailReceiver;
 let running: { worker: Worker; ended: Promise<void> };
+const attempts: DeliveryAttempt[] = [];
 const taskQueue = uniqueTaskQueue();
 installRuntime();
 
@@ -76,6 +78,7 @@ async function startWorker(client: Client, nativeConnection: NativeConnection) {
       timeoutMs: 5_000,
     },
     places: { apiUrl: null, dashboardUrl: null, temporalUiUrl: null, temporalNamespace: 'default' },
+    attempted: (attempt) => void attempts.push(attempt),
   };
   const worker = await Worker.create({
     connection: nativeConnection,
@@ -184,6 +187,7 @@ it('tries again after a failure, waits as long as it is asked to, and delivers u
   const path = `/flaky-${randomUUID()}`;
   http.answerNext(path, status(429, { 'retry-after': '1' }), status(429, { 'retry-after': '2' }));
   const { clientId, channelIds } = await clientWith({ target: path });
+  attempts.length = 0;
   await events(clientId, 1);
   await relay();
   const delivered = await delivery(channelIds[0]!, 'delivered');
@@ -196,6 +200,11 @@ it('tries again after a failure, waits as long as it is asked to, and delivers u
   });
   expect(new Set(posts.map((post) => post.headers['idempotency-key'])).size).toBe(1);
   expect(new Set(posts.map((post) => post.body)).size).toBe(1);
+  expect(attempts).toEqual([
+    { kind: 'webhook', result: 'failed', repeated: false },
+    { kind: 'webhook', result: 'failed', repeated: true },
+    { kind: 'webhook', result: 'delivered', repeated: true },
+  ]);
   recordHistory(`delivery:${String(delivered['id'])}`, 'delivery-retried');
 });
 
@@ -210,6 +219,7 @@ it('gives up what can’t arrive, says so on the other channels, and goes on wit
     response_status: 410,
     last_error: expect.stringMatching(/answered 410 Gone/),
   });
+  expect(attempts).toContainEqual({ kind: 'webhook', result: 'refused', repeated: false });
   const { rows } = await sql.query<{ details: object }>(
     `select details from system_events where client_id = $1 and event_type = 'notification_failed'`,
     [clientId],

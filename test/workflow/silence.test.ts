@@ -1,7 +1,7 @@
 /** The agent workflow's own timers, in skipped time: real workflow code, real database, the simulated cloud over HTTP. */
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import type { AgentStateView } from '../../contracts/messages';
+import type { AgentPolicy, AgentStateView } from '../../contracts/messages';
 import { connectDatabase, type Db } from '../../db/connect';
 import { seedClient } from '../harness/seed';
 import { createTestDatabase, type TestDatabase } from '../harness/database';
@@ -51,9 +51,24 @@ afterAll(async () => {
   await database?.drop();
 });
 
-async function runningAgent(agentId: string): Promise<{ handle: WorkflowHandle; instanceId: string }> {
+const living: WorkflowHandle[] = [];
+
+// Whoever lives on has timers of its own, and the time-skipping server can lose a workflow whose timer is due while it is
+// being cancelled.
+afterEach(async () => {
+  for (const handle of living.splice(0)) {
+    await handle.executeUpdate('delete', { args: [{ requestedBy: 'the test', instances: 'keep' }] });
+  }
+});
+
+async function runningAgent(
+  agentId: string,
+  policy: Partial<AgentPolicy> = {},
+): Promise<{ handle: WorkflowHandle; instanceId: string }> {
   const instance = await launchByHand(simulator.ready);
-  const handle = await startAgent(client, taskQueue, { clientId: 'c1', agentId }, registration(instance));
+  const first = registration(instance, policy);
+  const handle = await startAgent(client, taskQueue, { clientId: 'c1', agentId }, first);
+  living.push(handle);
   return { handle, instanceId: instance.instanceId };
 }
 
@@ -118,6 +133,29 @@ describe('an agent that falls silent while EC2 calls its instance running', () =
     expect(Date.parse(keepAliveUntil ?? '') - beforeMs).toBeGreaterThanOrEqual(60 * 60_000);
     expect(Date.parse(keepAliveUntil ?? '') - beforeMs).toBeLessThan(61 * 60_000);
   });
+});
+
+it('is held in a mass silence until a person has looked into it, and then put to rest in its time', async () => {
+  const { handle, instanceId } = await runningAgent('held', {
+    hibernateAfterSilenceSeconds: 400,
+    forceStopAfterSilenceSeconds: 500,
+  });
+  const lastHeartbeatAt = new Date(await environment.currentTimeMs()).toISOString();
+  await handle.signal('heartbeatLost', { instanceId, revision: 5, lastHeartbeatAt, massSilence: true });
+  await becomes(handle, 'silent');
+  await environment.sleep('10 minutes');
+  expect(await stateOf(handle)).toMatchObject({ status: 'orphaned', hibernation: null });
+  const at = new Date(await environment.currentTimeMs()).toISOString();
+  await handle.signal('massSilenceLookedInto', { at });
+  await environment.sleep('395 seconds');
+  expect(await stateOf(handle)).toMatchObject({ status: 'orphaned', hibernation: null });
+  await environment.sleep('10 seconds');
+  const events = db.selectFrom('system_events').where('agent_id', '=', 'held').select('event_type');
+  await until(
+    'its hibernation has begun',
+    async () => (await events.execute()).some((event) => event.event_type === 'hibernation_started'),
+    20_000,
+  );
 });
 
 it('asks EC2 before it calls an instance gone, and then prepares its replacement', async () => {

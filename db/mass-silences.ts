@@ -1,0 +1,158 @@
+/**
+ * Times in which most agents of a client fell silent at once. That is hardly their doing, so until a person has looked
+ * into it nothing is stopped for it.
+ *
+ * - **open**: not yet looked into, and not all of its agents are heard again. A client has one at most.
+ * - **covered**: an agent that fell silent in it, or moments before, and is silent still.
+ *
+ * Invariants:
+ *   M1  what the sweep loses to one is written in the transaction that touches its row, and the row is closed before its
+ *       agents are told; so none is told too early, and none that is held is left without an open row;
+ *   M2  however often it is said that one was looked into, its agents hear it once.
+ */
+import { sql } from 'kysely';
+import { signalNames } from '../contracts/messages';
+import type { Db } from './connect';
+import { writeEvents } from './system-events';
+
+/** How long after its lease an agent counts as one that fell silent just now. */
+export const RECENT_INTERVALS = 2;
+
+/** SQL: whether the lease (of `leases`, with its `standing`) ended in the mass silence `silence` and was not renewed. */
+export const IS_SILENT_IN_IT = `leases.client_id = silence.client_id and leases.state = 'silent'
+  and leases.lease_until > silence.began_at - make_interval(secs => ${RECENT_INTERVALS} * standing.heartbeat_interval_seconds)
+  and leases.lease_until <= silence.last_lost_at`;
+
+/** SQL: whether the lease (with its agent in `agents`, if there is one) is covered by it: who is at rest isn't. */
+const IS_COVERED = `${IS_SILENT_IN_IT} and standing.role = 'primary'
+  and coalesce(agents.status, 'online') not in ('hibernated', 'deleted')`;
+
+const COVERED_LEASES = `leases join instance_standing standing using (agent_id, instance_id)
+  left join agents on agents.id = leases.agent_id`;
+
+/**
+ * Agents of a client were lost together, by the sweep's transaction. Those that fell silent moments before, when they
+ * did not seem to be many, are held as well.
+ * @param lostIds leases that were told already.
+ * @returns whether nobody knew of it before.
+ */
+export async function openMassSilence(
+  db: Db,
+  clientId: string,
+  figures: { agents: number; silentAgents: number },
+  lostIds: readonly string[],
+): Promise<boolean> {
+  const { rows } = await sql<{ opened: boolean }>`
+    insert into mass_silences (client_id, agents, silent_agents)
+    values (${clientId}, ${figures.agents}, ${figures.silentAgents})
+    on conflict (client_id) where closed_at is null do update set last_lost_at = now(),
+      agents = excluded.agents, silent_agents = greatest(mass_silences.silent_agents, excluded.silent_agents)
+    returning xmax = 0 as opened`.execute(db);
+  if (!rows[0]?.opened) return false;
+  await sql`
+    with held as (
+      update leases set revision = leases.revision + 1
+      from (
+        select leases.id from ${sql.raw(COVERED_LEASES)}
+        join mass_silences silence on silence.client_id = leases.client_id and silence.closed_at is null
+        where leases.client_id = ${clientId} and ${sql.raw(IS_COVERED)}
+      ) covered
+      where covered.id = leases.id and leases.state = 'silent' and leases.id <> all (${[...lostIds]}::bigint[])
+      returning leases.*
+    )
+    insert into outbox (client_id, workflow_id, signal, payload)
+    select client_id, 'agent:' || agent_id, ${signalNames.heartbeatLost},
+      jsonb_build_object('instanceId', instance_id, 'revision', revision, 'massSilence', true,
+        'lastHeartbeatAt', to_char(last_heartbeat_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
+    from held`.execute(db);
+  return true;
+}
+
+/**
+ * Closes those of which every agent is heard again, or has ended otherwise. Agents that hold still for another reason,
+ * such as a goodbye that did not count, are told, so that none is held by a row that is gone.
+ */
+export async function closeEndedMassSilences(db: Db): Promise<void> {
+  await sql`
+    with closed as (
+      update mass_silences silence set closed_at = now()
+      where closed_at is null and not exists (
+        select from ${sql.raw(COVERED_LEASES)} where ${sql.raw(IS_COVERED)})
+      returning client_id
+    )
+    insert into outbox (client_id, workflow_id, signal, payload)
+    select client_id, 'agent:' || agents.id, ${signalNames.massSilenceLookedInto},
+      jsonb_build_object('at', to_char(now() at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
+    from agents join closed using (client_id) where status in ('silent', 'orphaned', 'hibernating')`.execute(
+    db,
+  );
+}
+
+export interface MassSilenceRow {
+  clientId: string;
+  beganAt: Date;
+  lastLostAt: Date;
+  /** Of the client, and how many of them were late or silent when it was worst. */
+  agents: number;
+  silentAgents: number;
+  /** Of an open one. */
+  stillSilent: number;
+  closedAt: Date | null;
+  /** Null also for one that ended by itself. */
+  closedBy: string | null;
+  note: string | null;
+}
+
+/** The latest first; of all clients that the scope shows unless one is named. */
+export async function readMassSilences(
+  transaction: Db,
+  { clientId, openOnly, limit }: { clientId: string | null; openOnly: boolean; limit: number },
+): Promise<MassSilenceRow[]> {
+  const { rows } = await sql<MassSilenceRow>`
+    select client_id as "clientId", began_at as "beganAt", last_lost_at as "lastLostAt", agents,
+      silent_agents as "silentAgents", closed_at as "closedAt", closed_by as "closedBy", note,
+      case when closed_at is not null then 0 else (
+        select count(*)::int from ${sql.raw(COVERED_LEASES)} where ${sql.raw(IS_COVERED)}) end as "stillSilent"
+    from mass_silences silence
+    where (${clientId}::text is null or client_id = ${clientId}) and (not ${openOnly} or closed_at is null)
+    order by id desc limit ${limit}`.execute(transaction);
+  return rows;
+}
+
+/**
+ * A person says that the open one was looked into: from now on the silence of its agents counts as any other. Without an
+ * open one nothing changes.
+ * @param transaction in the client's scope.
+ */
+export async function closeMassSilence(
+  transaction: Db,
+  { clientId, by, note }: { clientId: string; by: string; note: string },
+): Promise<void> {
+  const { rows } = await sql<{ id: string; at: string }>`
+    update mass_silences set closed_at = now(), closed_by = ${by}, note = ${note}
+    where client_id = ${clientId} and closed_at is null
+    returning id, to_char(now() at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as at`.execute(
+    transaction,
+  );
+  const [closed] = rows;
+  if (!closed) return;
+  // All that are silent: the sweep's word of one may still be on its way to its workflow, and comes before this.
+  const told = await sql`
+    insert into outbox (client_id, workflow_id, signal, payload)
+    select leases.client_id, 'agent:' || leases.agent_id, ${signalNames.massSilenceLookedInto},
+      jsonb_build_object('at', ${closed.at}::text)
+    from ${sql.raw(COVERED_LEASES)}
+    where leases.client_id = ${clientId} and standing.role = 'primary' and leases.state = 'silent'
+      and coalesce(agents.status, 'online') <> 'deleted'`.execute(transaction);
+  const agents = Number(told.numAffectedRows ?? 0);
+  await writeEvents(transaction, clientId, null, [
+    {
+      key: `mass-silence:${clientId}:${closed.id}:looked-into`,
+      eventType: 'mass_silence_looked_into',
+      severity: 'info',
+      instanceId: null,
+      message: `The mass silence of client ${clientId} was looked into by ${by}: ${note}. From now on the silence of the ${agents} agents that are still silent counts as their policies say.`,
+      details: { by, note, silent_agents: agents },
+    },
+  ]);
+}
