@@ -47,6 +47,8 @@ function atRest(draft: Draft, news: HeartbeatNews): boolean {
   if (hibernation === null) return false;
   // Sent before it stopped, and late.
   if (hibernation.phase !== 'hibernating') return Date.parse(news.receivedAt) <= hibernation.sinceMs;
+  // Whoever is heard is none of those that are held for being silent together.
+  if (draft.state.silence) draft.state.silence.mass = false;
   if (hibernation.cause === 'idle') idlenessHeard(draft, news);
   if (hibernation.cause === 'silence' || hibernation.cause === 'forgotten') {
     hibernation.before = 'online';

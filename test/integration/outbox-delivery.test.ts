@@ -233,8 +233,12 @@ function randomSignal(random: (below: number) => number, revision: number): Told
     const idleSince = random(3) === 0 ? iso(T0) : null;
     return told('heartbeat', { instanceId, revision, health, mode: null, zone: null, idleSince, receivedAt });
   }
-  if (kind < 7) return told('heartbeatLost', { instanceId, revision, lastHeartbeatAt: receivedAt });
+  if (kind < 7) {
+    const massSilence = random(2) === 0;
+    return told('heartbeatLost', { instanceId, revision, lastHeartbeatAt: receivedAt, massSilence });
+  }
   if (kind < 9) return told('goneOffline', { instanceId, revision, receivedAt });
+  if (random(3) === 0) return told('massSilenceLookedInto', { at: receivedAt });
   return told('keepAlive', { minutes: 1 + random(100) });
 }
 
