@@ -1,7 +1,10 @@
-/** The agent workflow's own timers, in skipped time: real workflow code, real database, the simulated cloud over HTTP. */
+/**
+ * The agent workflow's own timers, in skipped time: real workflow code, real database, the simulated cloud over HTTP. What
+ * silence leads to in the end, and what holds it up, is told in test/story/silence.
+ */
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import type { AgentPolicy, AgentStateView } from '../../contracts/messages';
+import type { AgentStateView } from '../../contracts/messages';
 import { connectDatabase, type Db } from '../../db/connect';
 import { seedClient } from '../harness/seed';
 import { createTestDatabase, type TestDatabase } from '../harness/database';
@@ -61,12 +64,9 @@ afterEach(async () => {
   }
 });
 
-async function runningAgent(
-  agentId: string,
-  policy: Partial<AgentPolicy> = {},
-): Promise<{ handle: WorkflowHandle; instanceId: string }> {
+async function runningAgent(agentId: string): Promise<{ handle: WorkflowHandle; instanceId: string }> {
   const instance = await launchByHand(simulator.ready);
-  const first = registration(instance, policy);
+  const first = registration(instance);
   const handle = await startAgent(client, taskQueue, { clientId: 'c1', agentId }, first);
   living.push(handle);
   return { handle, instanceId: instance.instanceId };
@@ -102,16 +102,6 @@ describe('an agent that falls silent while EC2 calls its instance running', () =
     await until('the books say so', async () => (await bookedStatus('orphan')) === 'orphaned', 10_000);
   });
 
-  it('is not orphaned while it is kept alive; silence counts from the end of that', async () => {
-    const { handle, instanceId } = await runningAgent('kept');
-    await fallSilent(handle, instanceId);
-    await handle.signal('keepAlive', { minutes: 60 });
-    await environment.sleep('64 minutes');
-    expect(await stateOf(handle)).toMatchObject({ status: 'silent', keepAliveUntil: null });
-    await environment.sleep('2 minutes');
-    await becomes(handle, 'orphaned');
-  });
-
   it('is made well again by a heartbeat, and a keep-alive without argument lasts an hour', async () => {
     const { handle, instanceId } = await runningAgent('well');
     await fallSilent(handle, instanceId);
@@ -133,29 +123,6 @@ describe('an agent that falls silent while EC2 calls its instance running', () =
     expect(Date.parse(keepAliveUntil ?? '') - beforeMs).toBeGreaterThanOrEqual(60 * 60_000);
     expect(Date.parse(keepAliveUntil ?? '') - beforeMs).toBeLessThan(61 * 60_000);
   });
-});
-
-it('is held in a mass silence until a person has looked into it, and then put to rest in its time', async () => {
-  const { handle, instanceId } = await runningAgent('held', {
-    hibernateAfterSilenceSeconds: 400,
-    forceStopAfterSilenceSeconds: 500,
-  });
-  const lastHeartbeatAt = new Date(await environment.currentTimeMs()).toISOString();
-  await handle.signal('heartbeatLost', { instanceId, revision: 5, lastHeartbeatAt, massSilence: true });
-  await becomes(handle, 'silent');
-  await environment.sleep('10 minutes');
-  expect(await stateOf(handle)).toMatchObject({ status: 'orphaned', hibernation: null });
-  const at = new Date(await environment.currentTimeMs()).toISOString();
-  await handle.signal('massSilenceLookedInto', { at });
-  await environment.sleep('395 seconds');
-  expect(await stateOf(handle)).toMatchObject({ status: 'orphaned', hibernation: null });
-  await environment.sleep('10 seconds');
-  const events = db.selectFrom('system_events').where('agent_id', '=', 'held').select('event_type');
-  await until(
-    'its hibernation has begun',
-    async () => (await events.execute()).some((event) => event.event_type === 'hibernation_started'),
-    20_000,
-  );
 });
 
 it('asks EC2 before it calls an instance gone, and then prepares its replacement', async () => {
