@@ -1,7 +1,8 @@
 /** What a switch does when the cloud has no room, or says no. */
-import { System } from '../harness/system';
+import { type RunningAgent, System } from '../harness/system';
 
 let system: System;
+let earlier: RunningAgent;
 
 beforeAll(async () => {
   system = await System.start();
@@ -14,6 +15,7 @@ afterEach(async () => {
 
 it('tries the next pool on a capacity error', async () => {
   const agent = await system.agent('next-pool');
+  earlier = agent;
   await system.control('faults', {
     action: 'RunInstances',
     kind: 'InsufficientInstanceCapacity',
@@ -36,7 +38,8 @@ it('goes on-demand when no spot is left anywhere', async () => {
   const agent = await system.agent('no-spot');
   await system.control('pools/take', { instance_type: 'p3.2xlarge', option: 'spot' });
   await agent.event('termination_notice');
-  await agent.event('switch_completed');
+  // The earlier agent loses its machine, too; its launches should not meet the next test's fault.
+  await Promise.all([agent.event('switch_completed'), earlier.event('switch_completed')]);
   expect((await agent.state()).primary).toMatchObject({ mode: 'ondemand' });
   const { rows } = await system.sql.query(
     `select outcome, mode from launch_intents where agent_id = $1 order by attempt`,
