@@ -5,6 +5,7 @@ import type { Ec2Activities, HibernationActivities } from '../contracts/activiti
 import { failureTypes } from '../contracts/activities';
 import { markSeen } from '../db/instances';
 import { choosePools } from '../policy/pool-choice';
+import { placeReplica } from '../policy/replica-placement';
 import { ec2Step } from './cloud-failures';
 import { agentTags, type Ec2Dependencies } from './ec2-dependencies';
 import { createHibernationActivities } from './hibernation-activities';
@@ -27,11 +28,7 @@ export function createEc2Activities(dependencies: Ec2Dependencies): Ec2Activitie
           cloud.market.spotPrices([from.instanceType]),
           cloud.images.newest(agentTags(request)),
         ]);
-        const imageId = image?.imageId ?? from.imageId;
-        if (imageId === null) {
-          const reason = `Agent ${request.agentId} has no image to launch from: ${from.instanceId} named none when it registered, and none is tagged for the agent.`;
-          throw ApplicationFailure.nonRetryable(reason, failureTypes.never);
-        }
+        const imageId = image?.imageId ?? from.imageId ?? noImage(request.agentId, from.instanceId);
         const pools = choosePools(
           { ...request, current: { instanceType: from.instanceType, zone: from.zone, option: from.mode } },
           {
@@ -41,6 +38,21 @@ export function createEc2Activities(dependencies: Ec2Dependencies): Ec2Activitie
           },
         );
         return { pools, imageId, reason: `${pools.length} pools, cheapest spot first, on-demand last` };
+      }),
+
+    planReplica: (request) =>
+      ec2Step(async () => {
+        const { agentId, primary, alternativeInstanceTypes } = request;
+        const types = [...new Set([primary.instanceType, ...alternativeInstanceTypes])];
+        const [zones, spotPrices, image] = await Promise.all([
+          cloud.market.zones(),
+          cloud.market.spotPrices(types),
+          cloud.images.newest(agentTags(request)),
+        ]);
+        const imageId = image?.imageId ?? primary.imageId ?? noImage(agentId, primary.instanceId);
+        const pool = { instanceType: primary.instanceType, zone: primary.zone, option: primary.mode };
+        const pools = placeReplica(pool, alternativeInstanceTypes, { zones, spotPrices });
+        return { pools, imageId, reason: `${pools.length} pools, the least like the primary's first` };
       }),
 
     lookUpInstance: ({ clientId, instanceId }) =>
@@ -59,4 +71,9 @@ export function createEc2Activities(dependencies: Ec2Dependencies): Ec2Activitie
         }
       }),
   };
+}
+
+function noImage(agentId: string, instanceId: string): never {
+  const reason = `Agent ${agentId} has no image to launch from: ${instanceId} named none when it registered, and none is tagged for the agent.`;
+  throw ApplicationFailure.nonRetryable(reason, failureTypes.never);
 }

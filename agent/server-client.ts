@@ -1,5 +1,6 @@
 /** The server's API, as far as the agent uses it. Every call ends in one of a few outcomes, named by what to do next. */
 import type { HeartbeatReply, RegisterReply } from '../contracts/http';
+import type { SyncStatusReply } from '../contracts/replica-http';
 import { httpRequest, type HttpReply } from './http-request';
 import { reasonOf } from './log';
 import type { InstanceIdentity } from './metadata';
@@ -102,6 +103,21 @@ export class ServerClient {
     );
   }
 
+  syncStatus(
+    agent: { id: string; token: string },
+    replicaId: string,
+    body: {
+      sync_status: string;
+      sync_latency_ms: number;
+      state_transfer_progress: number;
+      source_incarnation: number | null;
+    },
+    signal: AbortSignal,
+  ): Promise<Outcome<SyncStatusReply>> {
+    const path = `${agent.id}/replicas/${replicaId}/sync-status`;
+    return this.#post(path, agent.token, body, TIMEOUT_MS, signal, isSyncStatusReply);
+  }
+
   async #post<T>(
     path: string,
     token: string,
@@ -164,6 +180,11 @@ function isRegisterReply(value: unknown): value is RegisterReply {
 function isHeartbeatReply(value: unknown): value is HeartbeatReply {
   const reply = value as Partial<HeartbeatReply> | null;
   return typeof reply?.next_heartbeat_in_seconds === 'number' && Array.isArray(reply.actions);
+}
+
+function isSyncStatusReply(value: unknown): value is SyncStatusReply {
+  const reply = value as Partial<SyncStatusReply> | null;
+  return typeof reply?.role === 'string' && typeof reply.incarnation === 'number';
 }
 
 function anything(value: unknown): value is unknown {

@@ -43,6 +43,22 @@ export class Session {
     return this.#state && { id: this.#state.agent_id, token: this.#state.agent_token };
   }
 
+  get role(): string {
+    return this.#state?.role ?? 'unknown';
+  }
+
+  /** Null unless this instance is a replica. */
+  get replicaId(): string | null {
+    return this.role === 'replica' ? (this.#state?.replica_id ?? null) : null;
+  }
+
+  /** The replica is the agent from now on. */
+  promoted(incarnation: number): void {
+    if (this.role === 'primary') return;
+    this.parts.log.info(`Promoted: this instance is the agent now, incarnation ${incarnation}`);
+    this.#save({ role: 'primary', incarnation, replica_id: null });
+  }
+
   /** Tries until the server accepts this instance or the signal aborts. @throws StoodDown */
   async register(signal: AbortSignal): Promise<void> {
     const { server, settings, identity, log } = this.parts;
@@ -70,6 +86,7 @@ export class Session {
 
   heartbeatSent(reply: { incarnation: number; role: string; config_revision: number }): void {
     const { incarnation, role, config_revision } = reply;
+    if (this.role === 'replica' && role === 'primary') this.promoted(incarnation);
     this.#save({ incarnation, role, config_revision, last_heartbeat: new Date().toISOString() });
   }
 
@@ -86,6 +103,7 @@ export class Session {
     agent_token: string;
     incarnation: number;
     role: string;
+    replica_id?: string | null;
     heartbeat_interval_seconds: number;
     config_revision: number;
   }): void {
@@ -95,6 +113,7 @@ export class Session {
     this.#state = {
       ...stateOf(settings, identity, { agent_id, agent_token, incarnation }),
       role: reply.role,
+      replica_id: reply.replica_id ?? null,
       config_revision: reply.config_revision,
     };
     this.#save({});

@@ -14,6 +14,8 @@ export interface LocalSettings {
   heartbeatIntervalSeconds: number;
   terminationCheckSeconds: number;
   rebalanceCheckSeconds: number;
+  /** How a replica copies the primary's state: a command of the workload; null where there is none to copy. */
+  syncCommand: string | null;
 }
 
 /** Whose agent this is, and how it may register. */
@@ -48,6 +50,7 @@ export function readLocalSettings(environment: NodeJS.ProcessEnv): LocalSettings
       seconds('TERMINATION_CHECK_INTERVAL', 5),
     ),
     rebalanceCheckSeconds: seconds('REBALANCE_CHECK_INTERVAL', 30),
+    syncCommand: environment.SYNC_COMMAND || null,
   };
   if (!isHttpUrl(settings.metadataUrl)) {
     faults.push(

@@ -21,6 +21,8 @@ export interface AgentStateFile {
   agent_token: string;
   incarnation: number;
   role: string;
+  /** Of a replica: what it reports its sync under. */
+  replica_id?: string | null;
   config_revision: number;
   /** Set once another instance is the agent: this one never acts for it again. */
   stood_down: { at: string; message: string } | null;

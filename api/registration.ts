@@ -37,7 +37,9 @@ export async function registerInstance(
   const holder = requireKind(caller, 'client', 'launch');
   const { clientId } = holder;
   const launch = holder.kind === 'launch' ? ownLaunch(holder.launch, request) : null;
-  const { agentId, role, incarnation, policy } = await placeInstance(parts, clientId, request, { launch });
+  const { agentId, role, incarnation, replicaId, policy } = await placeInstance(parts, clientId, request, {
+    launch,
+  });
   const instanceId = request.instance_id;
   return inScope(parts.apiDb, { clientId }, async (transaction) => {
     await revokeAgentTokens(transaction, agentId, instanceId);
@@ -57,6 +59,7 @@ export async function registerInstance(
       agent_token: issued.token,
       role,
       incarnation,
+      replica_id: replicaId,
       heartbeat_interval_seconds: policy.heartbeatIntervalSeconds,
       config_revision: standing?.config_revision ?? 1,
     };
@@ -68,6 +71,8 @@ export interface Placed {
   agentId: string;
   role: InstanceRole;
   incarnation: number;
+  /** Set for a replica. */
+  replicaId: string | null;
   policy: AgentPolicy;
 }
 
@@ -90,7 +95,11 @@ export async function placeInstance(
   const registration: Registration = {
     facts: factsOf(request, launch),
     policy,
-    launch: launch && { launchId: launch.launchId, switchNumber: launch.switchNumber },
+    launch: launch && {
+      launchId: launch.launchId,
+      switchNumber: launch.switchNumber,
+      replicaId: launch.replicaId,
+    },
   };
   const input = { clientId, agentId, logicalAgentId: request.logical_agent_id };
   const outcome = await registerWithAgent(parts.temporal, parts.taskQueue, input, registration);
@@ -100,9 +109,9 @@ export async function placeInstance(
   }
   if (outcome.result === 'refused') throw new Problem(409, outcome.code, outcome.reason);
 
-  const { role, incarnation } = outcome;
+  const { role, incarnation, replicaId = null } = outcome;
   await openLease(parts.ingestDb, { clientId, agentId, instanceId: request.instance_id });
-  return { agentId, role, incarnation, policy };
+  return { agentId, role, incarnation, replicaId, policy };
 }
 
 /** A launch id registers the one instance that the launch made, for the agent that it was made for. */

@@ -32,6 +32,7 @@ import { FleetMetrics } from './prometheus/fleet-metrics';
 import { MetricsPage } from './prometheus/metrics-page';
 import { ProcessMetrics } from './prometheus/process-metrics';
 import { readinessRoutes } from './readiness';
+import { replicaRoutes } from './replica-routes';
 import { stopSwitchRoutes } from './stop-switch-routes';
 
 export interface ApiParts {
@@ -134,6 +135,7 @@ function createApp(
     fleetRoutes(parts),
     instanceRoutes(parts),
     lifecycleRoutes(parts),
+    replicaRoutes(parts),
     stopSwitchRoutes(parts),
     massSilenceRoutes(parts),
     notificationRoutes(parts),

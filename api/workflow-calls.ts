@@ -27,6 +27,7 @@ import {
   updateNames,
   workflowTypes,
 } from '../contracts/messages';
+import type { PromoteReplicaRequest, PromotionAccepted, SetReplicaModeRequest } from '../contracts/replicas';
 import { Problem } from './http/problem';
 
 /** An answer takes milliseconds while a worker runs; without one it never comes. */
@@ -93,6 +94,19 @@ export function deleteAgent(client: Client, agentId: string, request: DeleteRequ
 
 export function protectAgent(client: Client, agentId: string, request: SetProtectedRequest) {
   return update<void, SetProtectedRequest>(client, agentId, updateNames.setProtected, request);
+}
+
+export function setReplicaModeOfAgent(client: Client, agentId: string, request: SetReplicaModeRequest) {
+  return update<void, SetReplicaModeRequest>(client, agentId, updateNames.setReplicaMode, request);
+}
+
+export function promoteReplicaOfAgent(client: Client, agentId: string, request: PromoteReplicaRequest) {
+  return update<PromotionAccepted, PromoteReplicaRequest>(
+    client,
+    agentId,
+    updateNames.promoteReplica,
+    request,
+  );
 }
 
 function update<Answer, Message>(

@@ -6,8 +6,10 @@ export interface LaunchAttempt {
   agentId: string;
   /** The incarnation that the launch is to become. */
   toIncarnation: number;
-  switchNumber: number;
-  /** From 1, over all pools of the switch. */
+  /** The switch or the replica that it is for. */
+  switchNumber: number | null;
+  replicaId?: string | null;
+  /** From 1, over all pools of it. */
   attempt: number;
   pool: Pool;
   /** In it because the user data holds it, and EC2 refuses a token whose parameters changed. */
@@ -20,7 +22,7 @@ export interface LaunchAttempt {
  * it never meets another zone.
  */
 export function clientTokenOf(launch: LaunchAttempt): string {
-  const { agentId, toIncarnation, switchNumber, attempt, pool, launchId } = launch;
-  const parts = [agentId, toIncarnation, switchNumber, attempt, poolId(pool), launchId];
+  const { agentId, toIncarnation, switchNumber, replicaId, attempt, pool, launchId } = launch;
+  const parts = [agentId, toIncarnation, switchNumber ?? replicaId, attempt, poolId(pool), launchId];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }

@@ -7,6 +7,7 @@ import type {
   InstanceFacts,
   ResumptionOutcome,
 } from './messages';
+import type { ReplicaChange, ReplicaMode } from './replicas';
 import type {
   AgentStatus,
   Health,
@@ -41,6 +42,8 @@ export interface AgentPublication {
   policy: AgentPolicy;
   standings: { instanceId: string; role: InstanceRole; incarnation: number }[];
   instances: InstanceChange[];
+  replicaMode: ReplicaMode;
+  replicas: ReplicaChange[];
   /** Released to their owners: never terminated by us. */
   keptInstanceIds: string[];
   events: SystemEvent[];
@@ -84,6 +87,8 @@ export interface CutOver {
   fromInstanceId: string | null;
   to: InstanceFacts;
   decidedAt: string;
+  /** Of a promotion: only a replica that is in sync at this moment takes over. */
+  replicaId?: string | null;
 }
 
 export interface CutOverResult {
@@ -133,14 +138,23 @@ export interface SwitchPlan {
   reason: string;
 }
 
+export interface ReplicaPlanRequest {
+  clientId: string;
+  agentId: string;
+  primary: InstanceFacts;
+  alternativeInstanceTypes: string[];
+}
+
 export interface LaunchRequest {
   clientId: string;
   agentId: string;
   logicalAgentId: string;
   accountId: string;
   region: string;
-  switchNumber: number;
-  /** From 1, over all pools of the switch. */
+  /** The switch or the replica that it is for; the other is null. */
+  switchNumber: number | null;
+  replicaId?: string | null;
+  /** From 1, over all pools of the switch or replica. */
   attempt: number;
   toIncarnation: number;
   launchId: string;
@@ -190,6 +204,8 @@ export type StopResult =
 /** Activities on the queue of one AWS account and region. */
 export interface Ec2Activities {
   planSwitch(request: SwitchPlanRequest): Promise<SwitchPlan>;
+  /** Where a replica fails least likely together with its primary; never the primary's own pool. */
+  planReplica(request: ReplicaPlanRequest): Promise<SwitchPlan>;
   /** Writes the launch intent, then launches with a token that makes a repeat harmless. */
   launchInstance(request: LaunchRequest): Promise<LaunchResult>;
   /** What came of a launch whose own answer was lost; null when EC2 shows no instance of it. */

@@ -5,7 +5,8 @@
 import { z } from 'zod';
 import type { AgentPolicy } from './messages';
 import type { HibernationReading } from './reads';
-import { parsePoolId } from './states';
+import type { ReplicaMode } from './replicas';
+import { type InstanceRole, parsePoolId } from './states';
 
 /** Text where empty means unknown. */
 const optionalText = (max = 255) =>
@@ -57,8 +58,10 @@ export interface RegisterReply {
   agent_id: string;
   /** Shown this once; binds agent, instance and incarnation. */
   agent_token: string;
-  role: 'primary' | 'candidate' | 'superseded';
+  role: InstanceRole;
   incarnation: number;
+  /** Of a replica: what it reports its sync under. */
+  replica_id: string | null;
   heartbeat_interval_seconds: number;
   config_revision: number;
 }
@@ -160,7 +163,7 @@ export interface StatusReply {
 
 export interface HeartbeatReply extends StatusReply {
   incarnation: number;
-  role: 'primary' | 'candidate' | 'superseded';
+  role: InstanceRole;
   config_revision: number;
 }
 
@@ -289,6 +292,7 @@ export interface InstanceView {
 }
 
 export interface AgentDetail extends AgentSummary {
+  replica_mode: ReplicaMode;
   no_primary_reason: string | null;
   auto_switch_enabled: boolean;
   auto_terminate_enabled: boolean;

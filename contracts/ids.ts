@@ -16,6 +16,15 @@ export function resumptionWorkflowId(agentId: string, number: number): string {
   return `resume:${agentId}:${number}`;
 }
 
+/** Readable, and each agent counts its own. */
+export function replicaIdOf(agentId: string, number: number): string {
+  return `${agentId}-r${number}`;
+}
+
+export function replicaWorkflowId(replicaId: string): string {
+  return `replica:${replicaId}`;
+}
+
 /** EC2's ids are unique by themselves; anyone else's are only unique in their client. */
 export function retirementWorkflowId(clientId: string, instanceId: string): string {
   return isEc2InstanceId(instanceId) ? `retire:${instanceId}` : `retire:${clientId}:${instanceId}`;

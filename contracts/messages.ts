@@ -2,6 +2,7 @@
  * What crosses Temporal: names and one object argument each, all plain JSON. Times are ISO 8601 in UTC unless the name
  * says `Ms` (milliseconds since the epoch); durations carry their unit.
  */
+import type { ReplicaMode, ReplicaReport } from './replicas';
 import type { AgentStatus, Health, InstanceRole, Pool, PurchaseOption, SwitchPriority } from './states';
 
 /** Workflow types. */
@@ -11,6 +12,7 @@ export const workflowTypes = {
   retirement: 'retirementWorkflow',
   hibernation: 'hibernationWorkflow',
   resumption: 'resumptionWorkflow',
+  replica: 'replicaWorkflow',
   priceWatch: 'priceWatchWorkflow',
 } as const;
 
@@ -28,6 +30,9 @@ export const signalNames = {
   cancel: 'cancel',
   notice: 'notice',
   keep: 'keep',
+  syncStatus: 'syncStatus',
+  promoted: 'promoted',
+  terminate: 'terminate',
 } as const;
 
 export const updateNames = {
@@ -37,12 +42,15 @@ export const updateNames = {
   resume: 'resume',
   delete: 'delete',
   setProtected: 'setProtected',
+  setReplicaMode: 'setReplicaMode',
+  promoteReplica: 'promoteReplica',
 } as const;
 
 export const queryNames = {
   agentState: 'agentState',
   switchState: 'switchState',
   hibernationState: 'hibernationState',
+  replicaState: 'replicaState',
 } as const;
 
 /** `act` does it, `report` is the dry run that only says what it would do, `off` does nothing. */
@@ -75,6 +83,10 @@ export interface AgentPolicy {
   deletePolicy: PolicyMode;
   /** How long a launched instance may take until its agent has registered and shown health. */
   candidateDeadlineSeconds: number;
+  /** How long a replica may take from its registration until it is in sync, and to be so again once it no longer is. */
+  replicaSyncDeadlineSeconds: number;
+  /** Other instance types that may stand in for the agent's own, the best first; a replica is of another one rather than of the same. */
+  alternativeInstanceTypes: string[];
   /** How long a whole switch may take. */
   switchDeadlineSeconds: number;
   /** Between two attempts to terminate one instance, and the longest pause between two recoveries of one agent. */
@@ -110,11 +122,11 @@ export interface Registration {
   facts: InstanceFacts;
   policy: AgentPolicy;
   /** The launch the instance came from, once the API has found its intent row; null for one that a person made. */
-  launch: { launchId: string; switchNumber: number } | null;
+  launch: { launchId: string; switchNumber: number | null; replicaId?: string | null } | null;
 }
 
 export type RegistrationOutcome =
-  | { result: 'accepted'; role: InstanceRole; incarnation: number }
+  | { result: 'accepted'; role: InstanceRole; incarnation: number; replicaId?: string }
   /** A launch is in flight and this is not its instance: ask again later. */
   | { result: 'wait'; retryAfterSeconds: number; reason: string }
   | { result: 'refused'; code: 'stand_down' | 'has_primary' | 'unknown_launch'; reason: string };
@@ -191,6 +203,7 @@ export type ChildReport =
   | { kind: 'needsOperator'; message: string; instanceId: string | null }
   | { kind: 'switchEnded'; switchNumber: number; outcome: SwitchOutcome; message: string }
   | { kind: 'retirementEnded'; instanceId: string; outcome: RetirementOutcome }
+  | ReplicaReport
   | ({ kind: 'hibernationEnded'; number: number } & HibernationResult)
   | { kind: 'resumptionEnded'; number: number; outcome: ResumptionOutcome; message: string };
 
@@ -360,7 +373,7 @@ export interface RetirementInput {
   accountId: string;
   region: string;
   retrySeconds: number;
-  reason: 'superseded' | 'abandoned_launch' | 'hibernated' | 'forgotten' | 'deleted';
+  reason: 'superseded' | 'abandoned_launch' | 'hibernated' | 'forgotten' | 'deleted' | 'replica_terminated';
   /** When the instance became a zombie; the wait counts from here. */
   markedAt: string;
   waitSeconds: number;
@@ -392,6 +405,13 @@ export interface AgentStateView {
   candidate: { instanceId: string; switchNumber: number; healthy: boolean } | null;
   activeSwitch: { switchNumber: number; workflowId: string; priority: SwitchPriority; reason: string } | null;
   retirements: { instanceId: string; workflowId: string }[];
+  replicaMode: ReplicaMode;
+  replicas: {
+    replicaId: string;
+    workflowId: string;
+    instanceId: string | null;
+    phase: 'launching' | 'syncing' | 'ready' | 'ending';
+  }[];
   keepAliveUntil: string | null;
   protected: boolean;
   /** While it is warned of its hibernation for idleness. */

@@ -17,6 +17,8 @@ export const DEFAULT_POLICY: AgentPolicy = {
   deletePolicy: 'act',
   candidateDeadlineSeconds: 5 * 60,
   switchDeadlineSeconds: 20 * 60,
+  replicaSyncDeadlineSeconds: 30 * 60,
+  alternativeInstanceTypes: [],
   retrySeconds: 5 * 60,
 };
 

@@ -42,7 +42,7 @@ export type PurchaseOption = 'spot' | 'ondemand';
 export type SwitchPriority = 'automatic' | 'manual' | 'emergency';
 
 /** The part an instance plays for its agent, which decides what it hears in replies. */
-export type InstanceRole = 'primary' | 'candidate' | 'superseded';
+export type InstanceRole = 'primary' | 'candidate' | 'replica' | 'superseded';
 
 /** Where a machine can be had: instance type × availability zone × purchase option. */
 export interface Pool {

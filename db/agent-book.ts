@@ -4,6 +4,7 @@ import type { AgentPublication, CutOver, CutOverResult } from '../contracts/acti
 import type { Db } from './connect';
 import { noteStarted } from './instance-stops';
 import { writeInstance } from './instances';
+import { refusesPromotion, resetSync, writeReplica } from './replicas';
 import { type KeyedEvent, writeEvents } from './system-events';
 
 /** One transaction; a publication of an earlier place than what is stored changes the agent's row and standings no more. */
@@ -17,6 +18,7 @@ export async function publishAgent(db: Db, publication: AgentPublication): Promi
       if (status === 'online' && primary) await noteStarted(transaction, clientId, primary.instanceId);
     }
     for (const change of publication.instances) await writeInstance(transaction, clientId, agentId, change);
+    for (const change of publication.replicas) await writeReplica(transaction, clientId, agentId, change);
     if (publication.keptInstanceIds.length > 0) {
       await transaction
         .updateTable('instances')
@@ -87,6 +89,7 @@ async function writeAgent(db: Db, publication: AgentPublication): Promise<boolea
     hibernation: publication.hibernation && JSON.stringify(publication.hibernation),
     deleted_at: publication.status === 'deleted' ? sql<Date>`now()` : null,
     active_switch: publication.activeSwitch,
+    replica_mode: publication.replicaMode,
     revision: publication.revision,
     history_position: positionOf(publication),
   };
@@ -160,6 +163,8 @@ async function writeStandings(db: Db, publication: AgentPublication): Promise<vo
 export async function commitCutOver(db: Db, cutOver: CutOver): Promise<CutOverResult> {
   const { clientId, agentId, toIncarnation, to } = cutOver;
   return db.transaction().execute(async (transaction) => {
+    const before = cutOver.replicaId ? await promotionRefused(transaction, cutOver, cutOver.replicaId) : null;
+    if (before) return before;
     const moved = await transaction
       .updateTable('agents')
       .set({
@@ -178,6 +183,7 @@ export async function commitCutOver(db: Db, cutOver: CutOver): Promise<CutOverRe
       .returning('id')
       .executeTakeFirst();
     if (!moved) return afterTheFact(transaction, cutOver);
+    await resetSync(transaction, agentId);
     await transaction
       .updateTable('instance_standing')
       .set({
@@ -213,6 +219,14 @@ export async function commitCutOver(db: Db, cutOver: CutOver): Promise<CutOverRe
     ]);
     return { committed: true, reason: 'committed' };
   });
+}
+
+/** Null when the replica may take over, as far as its sync goes. A repeat after the commit is no refusal. */
+async function promotionRefused(db: Db, cutOver: CutOver, replicaId: string): Promise<CutOverResult | null> {
+  const refusal = await refusesPromotion(db, replicaId);
+  if (refusal === null) return null;
+  const done = await afterTheFact(db, cutOver);
+  return done.committed ? done : { committed: false, reason: refusal };
 }
 
 async function afterTheFact(db: Db, cutOver: CutOver): Promise<CutOverResult> {

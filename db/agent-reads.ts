@@ -1,4 +1,5 @@
 /** Agents as people see them: the workflow's published facts beside the newest heartbeat. */
+import type { ReplicaMode } from '../contracts/replicas';
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import { agentWorkflowId } from '../contracts/ids';
 import type { AgentSummary } from '../contracts/http';
@@ -63,6 +64,7 @@ export async function findAgent(transaction: Db, agentId: string): Promise<Agent
   return {
     ...toRow(row),
     no_primary_reason: row.no_primary_reason,
+    replica_mode: row.replica_mode,
     auto_switch_enabled: row.auto_switch_enabled,
     auto_terminate_enabled: row.auto_terminate_enabled,
     terminate_wait_seconds: row.terminate_wait_seconds,
@@ -72,6 +74,7 @@ export async function findAgent(transaction: Db, agentId: string): Promise<Agent
 
 export interface AgentDetailRow extends AgentRow {
   no_primary_reason: string | null;
+  replica_mode: ReplicaMode;
   auto_switch_enabled: boolean;
   auto_terminate_enabled: boolean;
   terminate_wait_seconds: number;

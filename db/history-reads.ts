@@ -77,6 +77,8 @@ export async function listSwitches(transaction: Db, agentId: string): Promise<Sw
     .selectFrom('launch_intents')
     .selectAll()
     .where('agent_id', '=', agentId)
+    .where('switch_number', 'is not', null)
+    .$narrowType<{ switch_number: number }>()
     .orderBy('switch_number', 'desc')
     .orderBy('attempt')
     .limit(500)

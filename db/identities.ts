@@ -77,7 +77,9 @@ export interface LaunchRecord {
   clientId: string;
   agentId: string;
   logicalAgentId: string;
-  switchNumber: number;
+  /** The switch or the replica that it is for. */
+  switchNumber: number | null;
+  replicaId: string | null;
   accountId: string;
   region: string;
   /** The instance that came of it, once EC2 has said so. */
@@ -98,6 +100,7 @@ export async function findLaunch(transaction: Db, launchId: string): Promise<Lau
     agentId: row.agent_id,
     logicalAgentId: row.logical_agent_id,
     switchNumber: row.switch_number,
+    replicaId: row.replica_id,
     accountId: row.account_id,
     region: row.region,
     instanceId: row.instance_id,

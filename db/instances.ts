@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import type { InstanceChange } from '../contracts/activities';
 import { INSTANCE_STATUSES } from '../contracts/states';
 import type { Db } from './connect';
+import { confirmReplicaTerminated } from './replicas';
 
 /** The SQL array of statuses in the order of an instance's life. */
 const LIFE = sql.raw(`array[${INSTANCE_STATUSES.map((status) => `'${status}'`).join(', ')}]`);
@@ -95,6 +96,7 @@ export async function confirmTerminated(db: Db, clientId: string, instanceId: st
     .where('client_id', '=', clientId)
     .where('id', '=', instanceId)
     .execute();
+  await confirmReplicaTerminated(db, clientId, instanceId);
 }
 
 /** The agent that the books call this instance the primary of, whichever agent and client that is; null for none. */

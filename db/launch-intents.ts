@@ -26,6 +26,7 @@ export async function writeLaunchIntent(
       agent_id: request.agentId,
       logical_agent_id: request.logicalAgentId,
       switch_number: request.switchNumber,
+      replica_id: request.replicaId ?? null,
       attempt: request.attempt,
       account_id: request.accountId,
       region: request.region,

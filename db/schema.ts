@@ -25,6 +25,7 @@ import type {
   PurchaseOption,
   ReplicaStatus,
 } from '../contracts/states';
+import type { ReplicaMode, ReplicaType } from '../contracts/replicas';
 import type { NotificationTables } from './notification-tables';
 import type { PriceTables } from './price-tables';
 import type { SampleTables } from './sample-tables';
@@ -82,6 +83,7 @@ export interface AgentsTable {
   account_id: string | null;
   auto_terminate_enabled: Generated<boolean>;
   auto_switch_enabled: Generated<boolean>;
+  replica_mode: Generated<ReplicaMode>;
   terminate_wait_seconds: number;
   keep_alive_until: Timestamp | null;
   protected: Generated<boolean>;
@@ -132,15 +134,27 @@ export interface InstancesTable {
 }
 
 export interface ReplicaInstancesTable {
-  id: Generated<string>;
+  /** `<agent id>-r<n>` */
+  id: string;
   client_id: string;
   agent_id: string;
   instance_id: string | null;
-  replica_type: 'manual' | 'automatic';
+  replica_type: ReplicaType;
   instance_status: ReplicaStatus;
   sync_status: string | null;
   sync_latency_ms: number | null;
   state_transfer_progress: string | null;
+  /** When its agent last reported its sync, and with which incarnation's state. */
+  last_sync_at: Timestamp | null;
+  synced_with: number | null;
+  /** Whether the workflow was told that it could take over; and how often that has changed. */
+  sync_ready: Generated<boolean>;
+  sync_revision: WithDefault<BigInteger>;
+  instance_type: string | null;
+  az: string | null;
+  mode: PurchaseOption | null;
+  launch_id: string | null;
+  message: string | null;
   created_at: WithDefault<Timestamp>;
   ready_at: Timestamp | null;
   promoted_at: Timestamp | null;
@@ -155,7 +169,8 @@ export interface LaunchIntentsTable {
   client_id: string;
   agent_id: string;
   logical_agent_id: string;
-  switch_number: number;
+  switch_number: number | null;
+  replica_id: string | null;
   attempt: number;
   account_id: string;
   region: string;

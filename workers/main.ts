@@ -6,6 +6,7 @@ import { EnvironmentError } from '../contracts/environment';
 import { connectDatabase } from '../db/connect';
 import { pruneHistory } from '../db/history-pruning';
 import { sweepLeases } from '../db/lease-sweep';
+import { sweepSync } from '../db/replicas';
 import { announceWaitingEvents } from '../db/notification-relay';
 import { TERMINATION_CAP } from '../db/stop-guards';
 import { drainOutbox } from '../db/outbox';
@@ -84,6 +85,7 @@ async function main(): Promise<void> {
     const result = await sweepLeases(db, (3 * sweepMs) / 1000);
     metrics.leasesSwept(result);
     if (result.extended + result.lost > 0) log.info(result, 'leases swept');
+    if (result.swept) await sweepSync(db);
   });
   const sweep = periodically('the lease sweep', sweepMs, log, sweepOnce);
   const send = signalSender(client);

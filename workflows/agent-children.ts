@@ -3,7 +3,9 @@ import type { CutOverResult } from '../contracts/activities';
 import type { ChildReport, InstanceFacts, RetirementOutcome } from '../contracts/messages';
 import { signalNames } from '../contracts/messages';
 import { hibernationEnded, hibernationLookedUp, resumptionEnded } from './agent-hibernation';
-import { type AgentState, type Draft, installPrimary, isSuperseded } from './agent-state';
+import { promotionDecided, replicaLookedUp, replicaReport } from './agent-replicas';
+import { type AgentState, type Draft, installPrimary, isSuperseded, type Promotion } from './agent-state';
+import { emergencyFor } from './agent-switching';
 
 export function childReport(draft: Draft, report: ChildReport): void {
   const { state } = draft;
@@ -16,6 +18,7 @@ export function childReport(draft: Draft, report: ChildReport): void {
     const { message, instanceId } = report;
     return draft.record({ eventType: 'needs_operator', severity: 'critical', instanceId, message });
   }
+  if ('replicaId' in report) return replicaReport(draft, report);
   const running = state.activeSwitch;
   if (running?.switchNumber !== report.switchNumber) return;
   switch (report.kind) {
@@ -109,8 +112,21 @@ function cutOverRequested(draft: Draft, instanceId: string): void {
 }
 
 /** The outcome of the conditional update. */
-export function cutOverCommitted(draft: Draft, candidateFacts: InstanceFacts, result: CutOverResult): void {
+export function cutOverCommitted(
+  draft: Draft,
+  candidateFacts: InstanceFacts,
+  result: CutOverResult,
+  promotion?: Promotion,
+): void {
   const { state } = draft;
+  if (promotion) {
+    const promoted = promotionDecided(draft, candidateFacts, result, promotion);
+    const endangered = state.primary === null || state.notices[state.primary.instanceId] !== undefined;
+    if (!promoted && endangered && state.status !== 'deleted') {
+      emergencyFor(draft, state.primary?.instanceId ?? state.lastPrimary?.instanceId ?? '', promotion.reason);
+    }
+    return;
+  }
   if (state.status === 'deleted') {
     // While the books were slow somebody deleted the agent; its switch gives the candidate up.
     return answerCutOver(
@@ -125,6 +141,8 @@ export function cutOverCommitted(draft: Draft, candidateFacts: InstanceFacts, re
   installPrimary(state, candidateFacts, draft.nowMs);
   state.candidate = null;
   state.lastHeartbeatMs = draft.nowMs;
+  // What a replica was in sync with is another machine now; the books say so in the same transaction.
+  for (const replica of state.replicas) if (replica.phase === 'ready') replica.phase = 'syncing';
   if (old) {
     draft.supersede(old.instanceId, state.incarnation - 1);
     draft.retire(
@@ -189,6 +207,8 @@ export function childLookedUp(draft: Draft, workflowId: string, open: boolean, s
     return;
   }
   if (state.hibernation?.workflowId === workflowId) return hibernationLookedUp(draft, open, status);
+  const replica = state.replicas.find((one) => one.workflowId === workflowId);
+  if (replica) return replicaLookedUp(draft, replica, open, status);
   const retirement = state.retirements.find((one) => one.workflowId === workflowId);
   if (!retirement) return;
   if (open) {

@@ -1,5 +1,6 @@
 /** When the agent wants to be looked at again without any message. */
 import { idlenessDeadlineMs } from './agent-idleness';
+import { replicaDeadlineMs } from './agent-replicas';
 import { silenceDeadlineMs } from './agent-silence';
 import type { AgentState } from './agent-state';
 
@@ -10,6 +11,7 @@ export function nextDeadlineMs(state: AgentState): number | null {
     state.keepAliveUntilMs,
     silenceDeadlineMs(state),
     idlenessDeadlineMs(state),
+    replicaDeadlineMs(state),
     state.recoverAtMs,
     state.askAgainAtMs,
     state.activeSwitch?.overdueAtMs ?? null,

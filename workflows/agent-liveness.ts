@@ -10,6 +10,7 @@ import type {
 import { signalNames } from '../contracts/messages';
 import { awake } from './agent-hibernation';
 import { idlenessHeard } from './agent-idleness';
+import { replicaOn } from './agent-replicas';
 import { fallSilent, joinMassSilence } from './agent-silence';
 import { type Draft, FRESH_SILENCE, freshPrimary } from './agent-state';
 import { primaryIsGone } from './agent-switching';
@@ -18,6 +19,8 @@ export function heartbeat(draft: Draft, news: HeartbeatNews): void {
   const { state } = draft;
   if (!isNewer(draft, news)) return;
   if (state.candidate?.facts.instanceId === news.instanceId) return candidateBeat(draft, news);
+  const replica = replicaOn(state, news.instanceId);
+  if (replica) replica.healthy = news.health === 'healthy';
   if (state.primary?.instanceId !== news.instanceId) return;
   state.heartbeatsSeen += 1;
   state.lastHeartbeatMs = Date.parse(news.receivedAt);
@@ -150,8 +153,12 @@ export function goneOffline(draft: Draft, goodbye: GoneOffline): void {
     draft.becomes('goodbye');
   } else if (fromPrimary) {
     state.goodbyeHeld = true;
-  } else if (goodbye.instanceId !== null && goodbye.instanceId === state.candidate?.facts.instanceId) {
-    candidateHealth(draft, goodbye.instanceId, false);
+  } else if (goodbye.instanceId !== null) {
+    if (goodbye.instanceId === state.candidate?.facts.instanceId) {
+      candidateHealth(draft, goodbye.instanceId, false);
+    }
+    const replica = replicaOn(state, goodbye.instanceId);
+    if (replica) replica.healthy = false;
   }
   draft.record({
     eventType: obeyed ? 'agent_offline' : 'offline_not_obeyed',

@@ -1,5 +1,6 @@
 /** What an agent can't do in the state it is in, and why. Read by the updates' validators, which change nothing. */
 import { failureTypes } from '../contracts/activities';
+import { promotable } from './agent-replicas';
 import type { AgentState } from './agent-state';
 
 /** The parts of a Temporal application failure. */
@@ -9,13 +10,20 @@ export interface Refusal {
   details?: unknown[];
 }
 
-export type Wish = 'switch' | 'hibernate' | 'resume' | 'protect';
+export type Wish = 'switch' | 'hibernate' | 'resume' | 'protect' | 'replicaMode' | 'promote';
 
-export function refusalOf(state: AgentState, wish: Wish): Refusal | null {
+/** @param replicaId of the replica that a promotion names, if it names one. */
+export function refusalOf(state: AgentState, wish: Wish, replicaId: string | null = null): Refusal | null {
   const { agentId, hibernation, activeSwitch } = state;
   const notNow = (message: string): Refusal => ({ type: failureTypes.notNow, message });
   if (state.status === 'deleted') return notNow(`Agent ${agentId} is deleted.`);
-  if (wish === 'protect') return null;
+  if (wish === 'protect' || wish === 'replicaMode') return null;
+  if (wish === 'promote') {
+    const ready = promotable(state);
+    if (ready && (replicaId === null || replicaId === ready.replicaId)) return null;
+    const there = state.replicas.map(({ replicaId, phase }) => `${replicaId} is ${phase}`).join(', ');
+    return notNow(`Agent ${agentId} has no replica that is ready to take over (${there || 'it has none'}).`);
+  }
   if (wish === 'resume') {
     if (hibernation?.phase === 'hibernated') return null;
     if (hibernation === null) return notNow(`Agent ${agentId} is not hibernated.`);

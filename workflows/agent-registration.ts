@@ -1,6 +1,7 @@
 /** Who a registering instance may be: primary, candidate, or nothing any more. */
 import type { InstanceFacts, Registration, RegistrationOutcome } from '../contracts/messages';
 import { signalNames } from '../contracts/messages';
+import { registerReplica, replicaOn } from './agent-replicas';
 import { type Draft, installPrimary, isSuperseded } from './agent-state';
 
 /** How long an instance that can't be placed yet should wait before it asks again. */
@@ -24,6 +25,12 @@ export function register(draft: Draft, { facts, policy, launch }: Registration):
     const reason = `Instance ${facts.instanceId} is no longer agent ${state.agentId}: incarnation ${state.incarnation} runs on ${state.primary?.instanceId ?? 'another instance'}.`;
     return { result: 'refused', code: 'stand_down', reason };
   }
+  const replica = replicaOn(state, facts.instanceId);
+  if (replica) {
+    const { replicaId } = replica;
+    return { result: 'accepted', role: 'replica', incarnation: state.incarnation + 1, replicaId };
+  }
+  if (launch?.replicaId) return registerReplica(draft, facts, launch);
   if (launch) return registerLaunched(draft, facts, launch);
   return registerByPerson(draft, facts);
 }

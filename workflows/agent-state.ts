@@ -2,7 +2,8 @@
  * What an agent's workflow knows, and what it wants done.
  *
  * Glossary: the _primary_ is the instance that is the agent now; the _candidate_ is one that a running switch launched
- * and that would become the next; a _superseded_ instance was one of these and is told to stand down.
+ * and that would become the next; a _replica_ is kept ready to take over; a _superseded_ instance was one of these and is
+ * told to stand down.
  *
  * Invariants, cited where the rules uphold them:
  *   A1  the incarnation rises by one with every cut-over and with every primary that isn't the one before, never else;
@@ -26,6 +27,7 @@ import type {
   SwitchInput,
 } from '../contracts/messages';
 import { retirementWorkflowId } from '../contracts/ids';
+import type { ReplicaChange, ReplicaInput, ReplicaMode, ReplicaType } from '../contracts/replicas';
 import { type BACK_TO, nextStatus, type StatusEvent } from './agent-status';
 import type { AgentStatus, Health, Pool, SwitchPriority } from '../contracts/states';
 
@@ -45,6 +47,19 @@ export interface ActiveSwitch {
   /** When a switch that hasn't reported its end is asked after. */
   overdueAtMs: number;
   launches: { launchId: string; instanceId: string | null; pool: Pool; abandoned: boolean }[];
+}
+
+/** A second machine that is kept ready. `ending`: its workflow was told to wind it up. */
+export interface Replica {
+  replicaId: string;
+  workflowId: string;
+  replicaType: ReplicaType;
+  phase: 'launching' | 'syncing' | 'ready' | 'ending';
+  launches: { launchId: string; instanceId: string; pool: Pool; abandoned: boolean }[];
+  /** Once its agent has registered. */
+  facts: InstanceFacts | null;
+  healthy: boolean;
+  overdueAtMs: number;
 }
 
 export interface Retirement {
@@ -130,6 +145,13 @@ export interface AgentState {
   recoverAtMs: number | null;
   recoveriesFailed: number;
   retirements: Retirement[];
+  replicaMode: ReplicaMode;
+  /** At most one that isn't ending. */
+  replicas: Replica[];
+  replicaCount: number;
+  /** How many have failed one after the other; and no earlier start of another than this. */
+  replicasFailed: number;
+  replicaNotBeforeMs: number;
   policy: AgentPolicy;
   keepAliveUntilMs: number | null;
   /** When the last keep-alive ended; silence and idleness count from there at the earliest. */
@@ -169,6 +191,8 @@ export type Effect =
   | { kind: 'startRetirement'; input: RetirementInput; workflowId: string }
   | { kind: 'startHibernation'; input: HibernationInput; workflowId: string }
   | { kind: 'startResumption'; input: ResumptionInput; workflowId: string }
+  | { kind: 'startReplica'; input: ReplicaInput; workflowId: string }
+  | { kind: 'signalReplica'; workflowId: string; signal: string; payload: unknown }
   | { kind: 'cancelHibernation'; workflowId: string; reason: string }
   | { kind: 'lookUpInstance'; facts: InstanceFacts }
   | { kind: 'lookUpChild'; workflowId: string }
@@ -177,7 +201,16 @@ export type Effect =
       candidate: InstanceFacts;
       fromInstanceId: string | null;
       fromIncarnation: number;
+      /** Set when it is a replica that takes over. */
+      promotion?: Promotion;
     };
+
+/** Why a replica becomes the primary. */
+export interface Promotion {
+  replicaId: string;
+  reason: string;
+  priority: SwitchPriority;
+}
 
 export function initialState(
   ids: Pick<AgentState, 'clientId' | 'agentId' | 'logicalAgentId'>,
@@ -201,6 +234,11 @@ export function initialState(
     recoverAtMs: null,
     recoveriesFailed: 0,
     retirements: [],
+    replicaMode: 'none',
+    replicas: [],
+    replicaCount: 0,
+    replicasFailed: 0,
+    replicaNotBeforeMs: 0,
     policy,
     keepAliveUntilMs: null,
     keepAliveEndedMs: null,
@@ -228,6 +266,7 @@ export function initialState(
 export class Draft {
   readonly effects: Effect[] = [];
   readonly instances: InstanceChange[] = [];
+  readonly replicas: ReplicaChange[] = [];
   readonly keptInstanceIds: string[] = [];
   readonly events: SystemEvent[] = [];
   private changed = false;
@@ -272,7 +311,10 @@ export class Draft {
     const others = state.superseded.filter((one) => one.instanceId !== instanceId);
     state.superseded = [...others, { instanceId, incarnation }].slice(-SUPERSEDED_KEPT);
     const known = (id: string) =>
-      id === state.primary?.instanceId || id === state.candidate?.facts.instanceId || isSuperseded(state, id);
+      id === state.primary?.instanceId ||
+      id === state.candidate?.facts.instanceId ||
+      state.replicas.some((one) => one.facts?.instanceId === id) ||
+      isSuperseded(state, id);
     state.leaseRevisions = onlyKeys(state.leaseRevisions, known);
     state.notices = onlyKeys(state.notices, known);
     this.touch();

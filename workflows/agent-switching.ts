@@ -2,6 +2,7 @@
 import type { SwitchAccepted, SwitchNotice, SwitchRequest, TerminationNotice } from '../contracts/messages';
 import { signalNames } from '../contracts/messages';
 import { switchWorkflowId } from '../contracts/ids';
+import { endReplica, promotable, promote, replicaOn } from './agent-replicas';
 import { type AgentState, type Draft, freshPrimary } from './agent-state';
 
 /** The switch that a request stands for already: the one running, or an earlier one of the same request. */
@@ -116,16 +117,21 @@ export function terminationNotice(draft: Draft, notice: TerminationNotice): void
   });
   // A machine that is, or is being, put to rest needs no successor; one that isn't after all gets it then.
   if (role === 'primary' && state.hibernation === null) emergencyFor(draft, notice.instanceId, reason);
+  const replica = replicaOn(state, notice.instanceId);
+  if (replica) endReplica(draft, replica, reason);
   if (role === 'candidate') tellSwitch(draft, { instanceId: notice.instanceId, role, message: reason });
 }
 
-function roleOf(state: AgentState, instanceId: string): 'primary' | 'candidate' | 'superseded' {
+function roleOf(state: AgentState, instanceId: string): 'primary' | 'candidate' | 'replica' | 'superseded' {
   if (state.primary?.instanceId === instanceId) return 'primary';
+  if (replicaOn(state, instanceId)) return 'replica';
   return state.candidate?.facts.instanceId === instanceId ? 'candidate' : 'superseded';
 }
 
-/** Starts an emergency switch, or makes the running one an emergency. */
+/** A replica that is ready takes over; else an emergency switch is started, or the running one becomes an emergency. */
 export function emergencyFor(draft: Draft, instanceId: string, reason: string): void {
+  const replica = promotable(draft.state);
+  if (replica) return promote(draft, replica, { reason, priority: 'emergency' });
   const running = draft.state.activeSwitch;
   if (!running) {
     startSwitch(draft, emergency(reason));
@@ -173,7 +179,9 @@ export function switchingTimers(draft: Draft): void {
   const { state, nowMs } = draft;
   if (state.recoverAtMs !== null && state.recoverAtMs <= nowMs) {
     state.recoverAtMs = null;
-    if (!state.activeSwitch) startSwitch(draft, emergency('the recovery before this one failed'));
+    if (!state.activeSwitch) {
+      emergencyFor(draft, state.lastPrimary?.instanceId ?? '', 'the recovery before this one failed');
+    }
   }
   if (state.activeSwitch && state.activeSwitch.overdueAtMs <= nowMs) {
     state.activeSwitch.overdueAtMs = nowMs + state.policy.retrySeconds * 1000;

@@ -21,6 +21,7 @@ import type {
   SwitchRequest,
   TerminationNotice,
 } from '../contracts/messages';
+import type { PromoteReplicaRequest, PromotionAccepted, SetReplicaModeRequest } from '../contracts/replicas';
 import { deleteAgent } from './agent-deletion';
 import { hibernate, hibernationTimers, resume } from './agent-hibernation';
 import { idlenessTimers, idleWarningOf } from './agent-idleness';
@@ -34,7 +35,8 @@ import {
   setProtected,
 } from './agent-liveness';
 import { register } from './agent-registration';
-import { type AgentState, Draft, type Effect } from './agent-state';
+import { promoteReplica, replicasFollow, replicaTimers, setReplicaMode } from './agent-replicas';
+import { type AgentState, Draft, type Effect, type Promotion } from './agent-state';
 import { massSilenceLookedInto, silenceTimers } from './agent-silence';
 import { hibernationView } from './agent-view';
 import { childLookedUp, childReport, cutOverCommitted } from './agent-children';
@@ -56,7 +58,7 @@ export type AgentEvent =
       message: string;
       askedRevision: number;
     }
-  | { kind: 'cutOverCommitted'; candidate: InstanceFacts; result: CutOverResult }
+  | { kind: 'cutOverCommitted'; candidate: InstanceFacts; result: CutOverResult; promotion?: Promotion }
   | { kind: 'childLookedUp'; workflowId: string; open: boolean; status: string }
   | { kind: 'malformed'; name: string; reason: string }
   /** Nothing came, but time passed. */
@@ -85,6 +87,7 @@ export function onEvent(state: AgentState, event: AgentEvent, nowMs: number): Tr
     silenceTimers(draft);
     idlenessTimers(draft);
     hibernationTimers(draft);
+    replicaTimers(draft);
     switchingTimers(draft);
     return undefined;
   });
@@ -138,6 +141,22 @@ export function onSetProtected(
   return transition(state, nowMs, (draft) => setProtected(draft, request));
 }
 
+export function onSetReplicaMode(
+  state: AgentState,
+  request: SetReplicaModeRequest,
+  nowMs: number,
+): Transition<void> {
+  return transition(state, nowMs, (draft) => setReplicaMode(draft, request));
+}
+
+export function onPromoteReplica(
+  state: AgentState,
+  request: PromoteReplicaRequest,
+  nowMs: number,
+): Transition<PromotionAccepted> {
+  return transition(state, nowMs, (draft) => promoteReplica(draft, request));
+}
+
 function transition<Answer>(
   before: AgentState,
   nowMs: number,
@@ -145,6 +164,7 @@ function transition<Answer>(
 ): Transition<Answer> {
   const draft = new Draft(JSON.parse(JSON.stringify(before)) as AgentState, nowMs);
   const answer = rule(draft);
+  replicasFollow(draft);
   return { state: draft.state, effects: draft.effects, publication: publicationOf(draft), answer };
 }
 
@@ -176,7 +196,7 @@ function apply(draft: Draft, event: AgentEvent): void {
     case 'instanceSighted':
       return instanceSighted(draft, event.facts, event.sighting, event.message, event.askedRevision);
     case 'cutOverCommitted':
-      return cutOverCommitted(draft, event.candidate, event.result);
+      return cutOverCommitted(draft, event.candidate, event.result, event.promotion);
     case 'childLookedUp':
       return childLookedUp(draft, event.workflowId, event.open, event.status);
     case 'malformed':
@@ -230,9 +250,16 @@ function publicationOf(draft: Draft): AgentPublication | null {
             },
           ]
         : []),
+      ...state.replicas.flatMap(({ facts }) =>
+        facts
+          ? [{ instanceId: facts.instanceId, role: 'replica' as const, incarnation: state.incarnation + 1 }]
+          : [],
+      ),
       ...state.superseded.map((one) => ({ ...one, role: 'superseded' as const })),
     ],
     instances: draft.instances,
+    replicaMode: state.replicaMode,
+    replicas: draft.replicas,
     keptInstanceIds: draft.keptInstanceIds,
     events: draft.events,
   };

@@ -33,6 +33,13 @@ export function viewOf(state: AgentState): AgentStateView {
       reason: state.activeSwitch.reason,
     },
     retirements: state.retirements.map(({ instanceId, workflowId }) => ({ instanceId, workflowId })),
+    replicaMode: state.replicaMode,
+    replicas: state.replicas.map(({ replicaId, workflowId, launches, phase }) => ({
+      replicaId,
+      workflowId,
+      instanceId: launches.at(-1)?.instanceId ?? null,
+      phase,
+    })),
     keepAliveUntil: iso(state.keepAliveUntilMs),
     protected: state.protected,
     idleWarning: idleWarningOf(state),

@@ -36,6 +36,7 @@ import type {
   SwitchRequest,
 } from '../contracts/messages';
 import { queryNames, signalNames, updateNames, workflowTypes } from '../contracts/messages';
+import type { PromoteReplicaRequest, PromotionAccepted, SetReplicaModeRequest } from '../contracts/replicas';
 import { DEFAULT_POLICY } from '../contracts/policy-defaults';
 import { books, children, ec2Activities, noWorkerSentence, noWorkerTookIt } from './activity-options';
 import { detailsOf, searchAttributesOf } from './agent-search-attributes';
@@ -49,9 +50,11 @@ import {
   onDelete,
   onEvent,
   onHibernate,
+  onPromoteReplica,
   onRegister,
   onResume,
   onSetProtected,
+  onSetReplicaMode,
   onSwitchRequest,
   type Transition,
 } from './agent-transitions';
@@ -63,11 +66,13 @@ import {
   checkHeartbeat,
   checkHeartbeatLost,
   checkKeepAlive,
+  checkPromoteReplica,
   checkMassSilenceLookedInto,
   checkRebalanceRecommendation,
   checkRegistration,
   checkRequestedBy,
   checkSetProtected,
+  checkSetReplicaMode,
   checkSwitchRequest,
   checkTerminationNotice,
 } from './message-checks';
@@ -78,6 +83,10 @@ export const hibernateUpdate = defineUpdate<HibernateAccepted, [HibernateRequest
 export const resumeUpdate = defineUpdate<ResumeAccepted, [ResumeRequest]>(updateNames.resume);
 export const deleteUpdate = defineUpdate<DeleteAccepted, [DeleteRequest]>(updateNames.delete);
 export const setProtectedUpdate = defineUpdate<void, [SetProtectedRequest]>(updateNames.setProtected);
+export const setReplicaModeUpdate = defineUpdate<void, [SetReplicaModeRequest]>(updateNames.setReplicaMode);
+export const promoteReplicaUpdate = defineUpdate<PromotionAccepted, [PromoteReplicaRequest]>(
+  updateNames.promoteReplica,
+);
 export const agentStateQuery = defineQuery<AgentStateView>(queryNames.agentState);
 
 /** A run this long goes on in a new one, besides when the server suggests it. */
@@ -184,6 +193,27 @@ export async function agentWorkflow(input: AgentInput): Promise<void> {
     },
   );
 
+  setHandler(
+    setReplicaModeUpdate,
+    (request) => decide((before, nowMs) => onSetReplicaMode(before, request, nowMs)).answer,
+    {
+      validator: (request) => {
+        refuseUnless(checkSetReplicaMode(request));
+        refuse(refusalOf(state, 'replicaMode'));
+      },
+    },
+  );
+  setHandler(
+    promoteReplicaUpdate,
+    (request) => decide((before, nowMs) => onPromoteReplica(before, request, nowMs)).answer,
+    {
+      validator: (request) => {
+        refuseUnless(checkPromoteReplica(request));
+        refuse(refusalOf(state, 'promote', request.replicaId));
+      },
+    },
+  );
+
   /** Upholds the order of arrival: what signals said before comes first, although an update is answered at once. */
   function decide<Answer>(
     rule: (before: AgentState, nowMs: number) => Transition<Answer>,
@@ -249,12 +279,21 @@ export async function agentWorkflow(input: AgentInput): Promise<void> {
           effect.input,
           effect.input.instance.instanceId,
         );
+      case 'startReplica':
+        return startAbandoned(
+          workflowTypes.replica,
+          effect.workflowId,
+          effect.input,
+          effect.input.primary.instanceId,
+        );
+      case 'signalReplica':
+        return signalChild(effect.workflowId, effect.signal, effect.payload);
       case 'cancelHibernation':
         return signalChild(effect.workflowId, signalNames.cancel, { reason: effect.reason });
       case 'signalSwitch':
         return signalChild(effect.workflowId, effect.signal, effect.payload);
       case 'commitCutOver': {
-        const { fromIncarnation, fromInstanceId, candidate } = effect;
+        const { fromIncarnation, fromInstanceId, candidate, promotion } = effect;
         const { clientId, agentId } = state;
         const decidedAt = new Date().toISOString();
         const cutOver = {
@@ -265,10 +304,17 @@ export async function agentWorkflow(input: AgentInput): Promise<void> {
           fromInstanceId,
           to: candidate,
           decidedAt,
+          replicaId: promotion?.replicaId ?? null,
         };
         const result = await books.commitCutOver(cutOver);
         // Taken in at once: what updates decided meanwhile is published after it, and is then older.
-        const committed = onEvent(state, { kind: 'cutOverCommitted', candidate, result }, Date.now());
+        const event = {
+          kind: 'cutOverCommitted',
+          candidate,
+          result,
+          ...(promotion && { promotion }),
+        } as const;
+        const committed = onEvent(state, event, Date.now());
         state = committed.state;
         return carryOut(committed);
       }
@@ -325,8 +371,8 @@ export async function agentWorkflow(input: AgentInput): Promise<void> {
 
   /** Deleted, and all that it started has ended. */
   function isOver(): boolean {
-    if (state.status !== 'deleted' || state.activeSwitch !== null || state.retirements.length > 0)
-      return false;
+    if (state.status !== 'deleted' || state.activeSwitch !== null) return false;
+    if (state.retirements.length > 0 || state.replicas.length > 0) return false;
     return inbox.length === 0 && decided.length === 0 && lookUps === 0 && allHandlersFinished();
   }
 

@@ -20,6 +20,13 @@ import type {
   TerminationNotice,
 } from '../contracts/messages';
 import type { DeliveryEnded } from '../contracts/notifications';
+import {
+  type PromoteReplicaRequest,
+  REPLICA_MODES,
+  type ReplicaRegistered,
+  type SetReplicaModeRequest,
+  type SyncStatusNews,
+} from '../contracts/replicas';
 import { KEEP_ALIVE_DEFAULT_MINUTES } from './agent-liveness';
 
 export type Checked<T> = { ok: true; message: T } | { ok: false; reason: string };
@@ -65,6 +72,7 @@ const oneOf =
   (...allowed: unknown[]) =>
   (value: unknown) =>
     allowed.includes(value);
+const truth = (value: unknown) => typeof value === 'boolean';
 const object = (value: unknown) => typeof value === 'object' && value !== null;
 
 export function checkHeartbeat(input: unknown): Checked<HeartbeatNews> {
@@ -142,14 +150,17 @@ const REPORT_FIELDS: Record<ChildReport['kind'], FieldChecks> = {
   },
   resumptionEnded: { number: count, outcome: oneOf('started', 'gone', 'failed'), message: sentence },
   retirementEnded: { instanceId: text, outcome: oneOf('terminated', 'kept', 'refused') },
+  replicaRefused: { replicaId: text, pool, message: sentence },
+  replicaLaunched: { replicaId: text, launchId: text, instanceId: text, pool },
+  replicaAbandoned: { replicaId: text, launchId: text, instanceId: textOrNull, message: sentence },
+  replicaReady: { replicaId: text, ready: truth, message: sentence },
+  replicaEnded: { replicaId: text, outcome: oneOf('promoted', 'terminated', 'failed'), message: sentence },
 };
 
 export function checkChildReport(input: unknown): Checked<ChildReport> {
   const outer = checkFields<ChildReport>(input, { kind: oneOf(...Object.keys(REPORT_FIELDS)) });
   return outer.ok ? checkFields(input, REPORT_FIELDS[outer.message.kind]) : outer;
 }
-
-const truth = (value: unknown) => typeof value === 'boolean';
 
 export function checkCandidateRegistered(input: unknown): Checked<CandidateRegistered> {
   return checkFields(input, { instanceId: text, launchId: text, healthy: truth });
@@ -209,6 +220,29 @@ export function checkSwitchRequest(input: unknown): Checked<SwitchRequest> {
     requestedBy: text,
     requestId: text,
   });
+}
+
+export function checkSetReplicaMode(input: unknown): Checked<SetReplicaModeRequest> {
+  return checkFields(input, { requestedBy: text, mode: oneOf(...REPLICA_MODES) });
+}
+
+export function checkPromoteReplica(input: unknown): Checked<PromoteReplicaRequest> {
+  return checkFields(input, { requestedBy: text, replicaId: textOrNull });
+}
+
+export function checkReplicaRegistered(input: unknown): Checked<ReplicaRegistered> {
+  return checkFields(input, { instanceId: text, launchId: text });
+}
+
+export function checkSyncStatus(input: unknown): Checked<SyncStatusNews> {
+  return checkFields(input, { instanceId: text, revision: count, ready: truth, message: sentence });
+}
+
+/** Why a child is to end, or what it became; none need be given. */
+export function checkReason(input: unknown): Checked<string> {
+  if (input === undefined || input === null) return { ok: true, message: 'a person asked for it' };
+  const checked = checkFields<{ reason: string }>(input, { reason: sentence });
+  return checked.ok ? { ok: true, message: checked.message.reason } : checked;
 }
 
 export function checkDeliveryEnded(input: unknown): Checked<DeliveryEnded> {

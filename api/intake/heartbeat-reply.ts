@@ -2,7 +2,7 @@
 import type { HeartbeatAction, HeartbeatReply, StatusReply } from '../../contracts/http';
 import type { Standing } from '../../db/heartbeat-news';
 
-/** A candidate's health decides a switch, so it is asked for sooner. */
+/** A candidate's health decides a switch, a replica's its promotion, so it is asked for sooner. */
 const CANDIDATE_INTERVAL_SECONDS = 5;
 
 /** Dumont's shape. */
@@ -12,7 +12,8 @@ export function statusReply(standing: Standing): StatusReply {
   return {
     success: true,
     message: warning ? 'Low utilization detected' : 'Heartbeat received',
-    next_heartbeat_in_seconds: role === 'candidate' ? candidateInterval : intervalSeconds,
+    next_heartbeat_in_seconds:
+      role === 'candidate' || role === 'replica' ? candidateInterval : intervalSeconds,
     actions: actionsOf(standing),
   };
 }

@@ -1,4 +1,4 @@
-/** What a person on call does with one agent: keep it alive, put it to rest, wake it, protect it, delete it. */
+/** What a person on call does with one agent: keep it alive, put it to rest, wake it, protect, double or delete it. */
 import type { Command } from 'commander';
 import type {
   AgentDetail,
@@ -8,6 +8,8 @@ import type {
   ProtectionReply,
   ResumeReply,
 } from '../../contracts/http';
+import type { PromoteReply, ReplicaModeReply } from '../../contracts/replica-http';
+import { REPLICA_MODES } from '../../contracts/replicas';
 import type { ApiCaller } from '../call/api-caller';
 import { addCallingFlags, callAndPrint, type CallingFlags, type Result } from '../call/calling-command';
 import { confirm, ownTerminal } from '../call/confirm';
@@ -88,6 +90,36 @@ export function addAgentActs(program: Command, finish: (exitCode: number) => voi
       return result(agent, reply, `${agent.logical_agent_id}: ${reply.message}.`);
     });
   }
+
+  addCallingFlags(
+    program
+      .command('replica-mode <agent> <mode>')
+      .description(`keep a second machine of an agent ready to take over: ${REPLICA_MODES.join(', ')}`),
+  ).action(async (named: string, mode: string, flags: CallingFlags) => {
+    if (!(REPLICA_MODES as readonly string[]).includes(mode)) {
+      throw new UsageError(
+        `The replica mode can't be "${mode}"; it takes one of ${REPLICA_MODES.join(', ')}.`,
+      );
+    }
+    const set = async (api: ApiCaller) => {
+      const agent = await findAgent(api, named);
+      const reply = await api.call<ReplicaModeReply>('PUT', `${pathOf(agent)}/replica-mode`, { mode });
+      return result(agent, reply, `${agent.logical_agent_id}: ${reply.message}.`);
+    };
+    finish(await callAndPrint(flags, set));
+  });
+
+  act(
+    program
+      .command('promote <agent>')
+      .description('make an agent’s replica its primary; the old machine is retired after the wait'),
+    anything,
+    async (api, agent) => {
+      const reply = await api.call<PromoteReply>('POST', `${pathOf(agent)}/promote`);
+      const text = `${agent.logical_agent_id}: replica ${reply.replica_id} on ${reply.instance_id} is being promoted.`;
+      return result(agent, reply, text);
+    },
+  );
 
   act<DeleteFlags>(
     program

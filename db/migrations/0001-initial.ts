@@ -56,6 +56,7 @@ create table agents (
   account_id text,
   auto_terminate_enabled boolean not null default true,
   auto_switch_enabled boolean not null default true,
+  replica_mode text not null default 'none' check (replica_mode in ('none', 'manual', 'automatic')),
   terminate_wait_seconds integer not null,
   keep_alive_until timestamptz,
   protected boolean not null default false,
@@ -121,7 +122,8 @@ create index instances_living on instances (client_id, id) where instance_status
 create index instances_by_id on instances (id);
 
 create table replica_instances (
-  id uuid primary key default gen_random_uuid(),
+  -- The agent's, and how many replicas it had by then.
+  id text primary key,
   client_id text not null references clients (id),
   agent_id text not null,
   instance_id text,
@@ -131,6 +133,17 @@ create table replica_instances (
   sync_status text,
   sync_latency_ms integer,
   state_transfer_progress numeric(5, 2),
+  last_sync_at timestamptz,
+  -- The incarnation whose state it reported.
+  synced_with integer,
+  -- Whether the workflow was told that it could take over, and how often that has changed.
+  sync_ready boolean not null default false,
+  sync_revision bigint not null default 0,
+  instance_type text,
+  az text,
+  mode text,
+  launch_id text,
+  message text,
   created_at timestamptz not null default now(),
   ready_at timestamptz,
   promoted_at timestamptz,
@@ -140,13 +153,17 @@ create table replica_instances (
   updated_at timestamptz not null default now()
 );
 create index replica_instances_of_agent on replica_instances (agent_id);
+create index replica_instances_on_instance on replica_instances (client_id, instance_id);
+create index replica_instances_in_sync on replica_instances (last_sync_at) where sync_ready;
 
 create table launch_intents (
   launch_id text primary key,
   client_id text not null references clients (id),
   agent_id text not null,
   logical_agent_id text not null,
-  switch_number integer not null,
+  -- What it is for: one of both.
+  switch_number integer,
+  replica_id text,
   attempt integer not null,
   account_id text not null,
   region text not null,
@@ -161,7 +178,9 @@ create table launch_intents (
   error text,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
-  unique (agent_id, switch_number, attempt)
+  check ((switch_number is null) <> (replica_id is null)),
+  unique (agent_id, switch_number, attempt),
+  unique (replica_id, attempt)
 );
 
 create table system_events (
@@ -183,7 +202,7 @@ create table instance_standing (
   agent_id text not null,
   instance_id text not null,
   client_id text not null references clients (id),
-  role text not null check (role in ('primary', 'candidate', 'superseded')),
+  role text not null check (role in ('primary', 'candidate', 'replica', 'superseded')),
   incarnation integer not null,
   current_incarnation integer not null,
   heartbeat_interval_seconds real not null,
@@ -328,6 +347,9 @@ grant select on clients, tokens, agent_identities, agents, instances, replica_in
   system_events, instance_standing, leases to spotkeeper_api;
 grant insert, update on clients, tokens, agent_identities to spotkeeper_api;
 grant insert on outbox to spotkeeper_api;
+-- A replica's agent says how its sync fares.
+grant update (sync_status, sync_latency_ms, state_transfer_progress, last_sync_at, synced_with, sync_ready,
+  sync_revision, message, updated_at) on replica_instances to spotkeeper_api;
 grant select, insert, delete on stop_switches to spotkeeper_api;
 -- What people do that no workflow hears of.
 grant insert on system_events to spotkeeper_api;

@@ -1,12 +1,14 @@
 /** An agent's reducer under test: messages and updates applied one after the other, as the workflow does. */
-import type { AgentPublication, InstanceSighting } from '../../contracts/activities';
+import type { AgentPublication, CutOverResult, InstanceSighting } from '../../contracts/activities';
 import type {
+  ChildReport,
   HibernationResult,
   InstanceFacts,
   Registration,
   ResumptionOutcome,
   SwitchRequest,
 } from '../../contracts/messages';
+import type { ReplicaMode } from '../../contracts/replicas';
 import { DEFAULT_POLICY } from '../../contracts/policy-defaults';
 import { type AgentState, type Effect, initialState } from '../../workflows/agent-state';
 import {
@@ -14,9 +16,11 @@ import {
   onDelete,
   onEvent,
   onHibernate,
+  onPromoteReplica,
   onRegister,
   onResume,
   onSetProtected,
+  onSetReplicaMode,
   onSwitchRequest,
   type Transition,
 } from '../../workflows/agent-transitions';
@@ -193,6 +197,44 @@ export class Subject {
       candidate: commit.candidate,
       result: { committed: true, reason: '' },
     });
+  }
+
+  replicaMode(mode: ReplicaMode): this {
+    return this.take(onSetReplicaMode(this.state, { mode, requestedBy: 'a test' }, this.nowMs));
+  }
+
+  promote(): this {
+    const request = { replicaId: null, requestedBy: 'a test' };
+    return this.take(onPromoteReplica(this.state, request, this.nowMs));
+  }
+
+  report(message: ChildReport): this {
+    return this.on({ kind: 'childReport', message });
+  }
+
+  /** The living replica launches, registers from `instanceId`, and is heard. */
+  replica(instanceId: string, zone = 'us-east-1b'): this {
+    const { replicaId } = this.state.replicas.at(-1) ?? { replicaId: 'none' };
+    const launchId = `launch-${instanceId}`;
+    const pool = { instanceType: 'p3.2xlarge', zone, option: 'spot' as const };
+    this.report({ kind: 'replicaLaunched', replicaId, launchId, instanceId, pool });
+    const launch = { launchId, switchNumber: null, replicaId };
+    expect(this.register(facts(instanceId, { zone }), launch)).toMatchObject({ role: 'replica', replicaId });
+    return this.beat(instanceId, 1);
+  }
+
+  readyReplica(instanceId = 'i-r', zone = 'us-east-1b'): this {
+    this.replica(instanceId, zone);
+    const { replicaId } = this.state.replicas.at(-1)!;
+    return this.report({ kind: 'replicaReady', replicaId, ready: true, message: 'in sync' });
+  }
+
+  /** The books answer to the latest effect that asks them. */
+  committed(result: CutOverResult = { committed: true, reason: 'committed' }): this {
+    const commit = this.effects.find((effect) => effect.kind === 'commitCutOver');
+    if (commit?.kind !== 'commitCutOver') throw new Error('nothing was asked of the books');
+    const { candidate, promotion } = commit;
+    return this.on({ kind: 'cutOverCommitted', candidate, result, ...(promotion && { promotion }) });
   }
 
   /** The kinds of effects but for questions to EC2, which a silent agent is asked after again and again. */

@@ -36,6 +36,8 @@ function publication(agentId: string, over: Partial<AgentPublication> = {}): Age
     noPrimaryReason: null,
     keepAliveUntil: null,
     activeSwitch: null,
+    replicaMode: 'none',
+    replicas: [],
     protected: false,
     idleWarning: null,
     hibernation: null,

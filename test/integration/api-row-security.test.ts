@@ -35,8 +35,8 @@ beforeAll(async () => {
       [client, `i-${client}`, agentId],
     );
     await running.sql.query(
-      `insert into replica_instances (client_id, agent_id, replica_type, instance_status)
-       values ($1, $2, 'manual', 'launching')`,
+      `insert into replica_instances (id, client_id, agent_id, replica_type, instance_status)
+       values ($2 || '-r1', $1, $2, 'manual', 'launching')`,
       [client, agentId],
     );
     await running.sql.query(
