@@ -1,6 +1,7 @@
 /** Replicas by real processes: the sources' scenarios of switching one on and off and promoting it, and a notice. */
 import type { SystemEventView } from '../../contracts/http';
 import type { ReplicaList, ReplicaView } from '../../contracts/replica-http';
+import { recordHistory } from '../harness/histories';
 import { type RunningAgent, System } from '../harness/system';
 import { until } from '../harness/until';
 
@@ -83,6 +84,7 @@ describe('an agent in manual replica mode', () => {
       agentId: agent.agentId,
     });
     const next = await readyReplica(agent);
+    recordHistory(`replica:${replica.id}`, 'replica-promoted');
     expect(next.id).not.toBe(replica.id);
     // Termination scenario 2: the old primary is a zombie, and is terminated after the wait.
     await agent.event('instance_terminated');
@@ -109,6 +111,8 @@ describe('an agent in manual replica mode', () => {
       { instance_id: replica.instance_id, instance_status: 'promoted', termination_confirmed: false },
     ]);
     expect(rows[0]).toMatchObject({ terminated_at: expect.any(Date) });
+    recordHistory(`replica:${running!.id}`, 'replica-terminated');
+    recordHistory(`agent:${agent.agentId}`, 'agent-with-replicas');
   }, 90_000);
 });
 
