@@ -19,7 +19,7 @@ import { AGENT_VERSION } from './version';
 import { Backoff, pause } from './waiting';
 import { heartbeatWorker } from './workers/heartbeat';
 import { rebalanceCheckWorker } from './workers/rebalance-check';
-import { replicaSyncWorker } from './workers/replica-sync';
+import { replicaStandingWorker, replicaSyncWorker } from './workers/replica-sync';
 import { terminationCheckWorker } from './workers/termination-check';
 
 const GOODBYE_TIMEOUT_MS = 3_000;
@@ -78,7 +78,9 @@ async function work(
       heartbeatWorker(session, signal),
       terminationCheckWorker(session, metadata, signal),
       rebalanceCheckWorker(session, metadata, signal),
-      ...(session.role === 'replica' ? [replicaSyncWorker(session, signal)] : []),
+      ...(session.role === 'replica'
+        ? [replicaSyncWorker(session, signal), replicaStandingWorker(session, signal)]
+        : []),
     ];
     try {
       await Promise.all(workers);

@@ -118,7 +118,31 @@ export class ServerClient {
     return this.#post(path, agent.token, body, TIMEOUT_MS, signal, isSyncStatusReply);
   }
 
-  async #post<T>(
+  /** Answered at once when something has become of the replica, else after the wait. */
+  standing(
+    agent: { id: string; token: string },
+    replicaId: string,
+    waitSeconds: number,
+    signal: AbortSignal,
+  ): Promise<Outcome<SyncStatusReply>> {
+    const path = `${agent.id}/replicas/${replicaId}/standing?wait_seconds=${waitSeconds}`;
+    const timeoutMs = waitSeconds * 1000 + TIMEOUT_MS;
+    return this.#call('GET', path, agent.token, undefined, timeoutMs, signal, isSyncStatusReply);
+  }
+
+  #post<T>(
+    path: string,
+    token: string,
+    body: unknown,
+    timeoutMs: number,
+    signal: AbortSignal,
+    isReply: (value: unknown) => value is T,
+  ): Promise<Outcome<T>> {
+    return this.#call('POST', path, token, body, timeoutMs, signal, isReply);
+  }
+
+  async #call<T>(
+    method: 'GET' | 'POST',
     path: string,
     token: string,
     body: unknown,
@@ -129,9 +153,12 @@ export class ServerClient {
     let reply: HttpReply;
     try {
       reply = await httpRequest(`${this.#base}/api/agents/${path}`, {
-        method: 'POST',
-        headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' },
-        body: JSON.stringify(body),
+        method,
+        headers: {
+          Authorization: `Bearer ${token}`,
+          ...(body !== undefined && { 'Content-Type': 'application/json' }),
+        },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
         timeoutMs,
         signal,
       });

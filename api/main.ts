@@ -11,6 +11,7 @@ import { listenForEvents } from '../db/event-listener';
 import { connectTemporalLazily } from '../temporal/connect';
 import { EventFeed } from './events/event-feed';
 import { giveSigns } from './intake/signs-of-life';
+import { Promotions } from './promotions';
 import { createApi } from './server';
 import { readApiSettings } from './settings';
 
@@ -25,6 +26,7 @@ async function main(): Promise<void> {
   const ingestDb = connectDatabase(settings.DATABASE_URL, 'spotkeeper_ingest');
   const metricsDb = connectDatabase(settings.DATABASE_URL, 'spotkeeper_metrics', 1);
   const feed = new EventFeed();
+  const promotions = new Promotions();
   const listener = listenForEvents(settings.DATABASE_URL, {
     onEvent: (event) => feed.announce(event),
     onGap: () => feed.lookAgain(),
@@ -36,6 +38,7 @@ async function main(): Promise<void> {
     metricsDb,
     temporal: temporal.client,
     feed,
+    promotions,
     taskQueue: settings.TASK_QUEUE,
     speed: settings.SPOTKEEPER_SPEED,
     everyBeat: settings.HEARTBEAT_SIGNALS === 'every',
@@ -51,6 +54,13 @@ async function main(): Promise<void> {
     log,
   });
 
+  const replicas = listen(settings.DATABASE_URL, {
+    role: 'spotkeeper_api',
+    channel: 'replicas',
+    onPayload: (replicaId) => promotions.announce(replicaId),
+    onHeard: () => promotions.announce(null),
+    onLost: (error) => log.warn({ err: error }, 'promotions are not heard of; replicas ask for them'),
+  });
   const revocations = listen(settings.DATABASE_URL, {
     role: 'spotkeeper_api',
     channel: 'token_revocations',
@@ -80,6 +90,7 @@ async function main(): Promise<void> {
     const force = setTimeout(() => process.exit(1), GRACE_MS);
     const closed = new Promise((resolve) => server.close(resolve));
     feed.close();
+    promotions.close();
     metricsServer.close();
     metricsServer.closeAllConnections();
     const closing = setInterval(closeUnused, 50);
@@ -90,6 +101,7 @@ async function main(): Promise<void> {
     await Promise.all([
       listener.close(),
       revocations.close(),
+      replicas.close(),
       apiDb.destroy(),
       ingestDb.destroy(),
       metricsDb.destroy(),

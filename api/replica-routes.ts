@@ -13,15 +13,17 @@ import {
   syncStatusRequestSchema,
 } from '../contracts/replica-http';
 import { replicaWorkflowId } from '../contracts/ids';
+import type { ReplicaStatus } from '../contracts/states';
 import { type Db, inScope } from '../db/connect';
-import { listReplicas, readReplicaStanding, reportSync } from '../db/replicas';
+import { listReplicas, readReplicaStanding, readReplicaStatus, reportSync } from '../db/replicas';
 import type { ReplicaInstancesTable } from '../db/schema';
 import { callerName, locateAgent, requireActing, requireKind } from './http/access';
 import type { Authenticator } from './http/bearer';
 import { readJson, validate } from './http/json-body';
 import { Problem } from './http/problem';
-import { parameter, queryText, route } from './http/route';
+import { parameter, queryCount, queryText, route } from './http/route';
 import type { SignalDelivery } from './intake/signal-delivery';
+import type { Promotions } from './promotions';
 import { promoteReplicaOfAgent, setReplicaModeOfAgent } from './workflow-calls';
 
 export interface ReplicaRouteParts {
@@ -29,7 +31,13 @@ export interface ReplicaRouteParts {
   temporal: Client;
   authenticator: Authenticator;
   delivery: SignalDelivery;
+  promotions: Promotions;
 }
+
+const LONGEST_WAIT_SECONDS = 60;
+
+/** What was said of a replica in one of these stays so. */
+const ENDED: ReadonlySet<ReplicaStatus> = new Set(['promoted', 'terminating', 'terminated', 'failed']);
 
 export function replicaRoutes(parts: ReplicaRouteParts): Router {
   const { apiDb, authenticator, temporal, delivery } = parts;
@@ -78,45 +86,75 @@ export function replicaRoutes(parts: ReplicaRouteParts): Router {
 
   route(router, '/api/agents/:agentId/replicas/:replicaId/sync-status', {
     POST: async (request, response) => {
-      const caller = requireKind(await authenticator.caller(request), 'agent', 'client');
-      const { clientId, agentId } = await locateAgent(apiDb, caller, parameter(request, 'agentId'));
-      const replicaId = parameter(request, 'replicaId');
+      const replica = await ofReplica(request);
+      const { clientId, replicaId } = replica;
       const body = validate(syncStatusRequestSchema, await readJson(request));
-      const { answer, standing } = await inScope(apiDb, { clientId }, async (transaction) => ({
-        answer: await reportSync(transaction, {
-          clientId,
-          agentId,
-          replicaId,
-          instanceId: caller.kind === 'agent' ? caller.instanceId : null,
-          status: body.sync_status,
-          latencyMs: body.sync_latency_ms,
-          progressPercent: body.state_transfer_progress,
-          incarnation: body.source_incarnation,
-        }),
-        standing: await readReplicaStanding(transaction, agentId),
-      }));
-      if (answer === null || standing === null) throw Problem.notFound('The replica');
-      if (answer.news) delivery.poke([replicaWorkflowId(replicaId)]);
-      if (answer.status === 'terminating' || answer.status === 'terminated' || answer.status === 'failed') {
-        throw new Problem(
-          409,
-          'stand_down',
-          `Replica ${replicaId} is ${answer.status}: it is not wanted any more.`,
-        );
-      }
-      const promotedNow = answer.status === 'promoted';
-      const { primary, incarnation } = standing;
-      const reply: SyncStatusReply = {
-        success: true,
-        message: promotedNow ? 'The replica is the primary' : 'Sync status recorded',
-        status: answer.status,
-        role: promotedNow ? 'primary' : 'replica',
-        incarnation,
-        primary: primary && { instance_id: primary.instanceId, private_ip: primary.privateIp, incarnation },
+      const report = {
+        ...replica,
+        status: body.sync_status,
+        latencyMs: body.sync_latency_ms,
+        progressPercent: body.state_transfer_progress,
+        incarnation: body.source_incarnation,
       };
-      response.json(reply);
+      const answer = await inScope(apiDb, { clientId }, (transaction) => reportSync(transaction, report));
+      if (answer?.news) delivery.poke([replicaWorkflowId(replicaId)]);
+      response.json(await standingOf(replica, answer?.status ?? null, 'Sync status recorded'));
     },
   });
+
+  /** Answered at once when the replica was promoted or has ended, else after the time that it waits. */
+  route(router, '/api/agents/:agentId/replicas/:replicaId/standing', {
+    GET: async (request, response) => {
+      const replica = await ofReplica(request);
+      const { clientId, replicaId } = replica;
+      const waitSeconds = queryCount(request, 'wait_seconds', LONGEST_WAIT_SECONDS) ?? 0;
+      const left = new AbortController();
+      response.once('close', () => left.abort());
+      // Listening begins before the look, so that nothing falls between.
+      const woken = parts.promotions.next(replicaId, waitSeconds * 1000, left.signal);
+      const look = () =>
+        inScope(apiDb, { clientId }, (transaction) => readReplicaStatus(transaction, replica));
+      let status = await look();
+      if (status !== null && waitSeconds > 0 && !ENDED.has(status)) {
+        await woken;
+        if (left.signal.aborted) return;
+        status = await look();
+      } else left.abort();
+      response.json(await standingOf(replica, status, 'The replica waits'));
+    },
+  });
+
+  /** A replica as its own agent, or its client, names it. */
+  async function ofReplica(request: Request) {
+    const caller = requireKind(await authenticator.caller(request), 'agent', 'client');
+    const { clientId, agentId } = await locateAgent(apiDb, caller, parameter(request, 'agentId'));
+    const instanceId = caller.kind === 'agent' ? caller.instanceId : null;
+    return { clientId, agentId, replicaId: parameter(request, 'replicaId'), instanceId };
+  }
+
+  async function standingOf(
+    { clientId, agentId, replicaId }: { clientId: string; agentId: string; replicaId: string },
+    status: ReplicaStatus | null,
+    message: string,
+  ): Promise<SyncStatusReply> {
+    const standing = await inScope(apiDb, { clientId }, (transaction) =>
+      readReplicaStanding(transaction, agentId),
+    );
+    if (status === null || standing === null) throw Problem.notFound('The replica');
+    if (ENDED.has(status) && status !== 'promoted') {
+      throw new Problem(409, 'stand_down', `Replica ${replicaId} is ${status}: it is not wanted any more.`);
+    }
+    const promotedNow = status === 'promoted';
+    const { primary, incarnation } = standing;
+    return {
+      success: true,
+      message: promotedNow ? 'The replica is the primary' : message,
+      status,
+      role: promotedNow ? 'primary' : 'replica',
+      incarnation,
+      primary: primary && { instance_id: primary.instanceId, private_ip: primary.privateIp, incarnation },
+    };
+  }
 
   async function asked(request: Request) {
     const caller = requireActing(await authenticator.caller(request));

@@ -32,6 +32,7 @@ import { FleetMetrics } from './prometheus/fleet-metrics';
 import { MetricsPage } from './prometheus/metrics-page';
 import { ProcessMetrics } from './prometheus/process-metrics';
 import { readinessRoutes } from './readiness';
+import type { Promotions } from './promotions';
 import { replicaRoutes } from './replica-routes';
 import { stopSwitchRoutes } from './stop-switch-routes';
 
@@ -41,6 +42,7 @@ export interface ApiParts {
   metricsDb: Db;
   temporal: Client;
   feed: EventFeed;
+  promotions: Promotions;
   taskQueue: string;
   /** Divides the durations of policies. */
   speed: number;

@@ -4,7 +4,7 @@ import type { AgentPublication, CutOver, CutOverResult } from '../contracts/acti
 import type { Db } from './connect';
 import { noteStarted } from './instance-stops';
 import { writeInstance } from './instances';
-import { refusesPromotion, resetSync, writeReplica } from './replicas';
+import { markPromoted, refusesPromotion, resetSync, writeReplica } from './replicas';
 import { type KeyedEvent, writeEvents } from './system-events';
 
 /** One transaction; a publication of an earlier place than what is stored changes the agent's row and standings no more. */
@@ -184,6 +184,7 @@ export async function commitCutOver(db: Db, cutOver: CutOver): Promise<CutOverRe
       .executeTakeFirst();
     if (!moved) return afterTheFact(transaction, cutOver);
     await resetSync(transaction, agentId);
+    if (cutOver.replicaId) await markPromoted(transaction, cutOver.replicaId);
     await transaction
       .updateTable('instance_standing')
       .set({

@@ -110,8 +110,7 @@ export async function reportSync(transaction: Db, report: SyncReport): Promise<S
     .where('replica.agent_id', '=', agentId)
     .forUpdate('replica')
     .executeTakeFirst();
-  if (!row || (instanceId !== null && row.instance_id !== null && row.instance_id !== instanceId))
-    return null;
+  if (!row || isAnother(row.instance_id, instanceId)) return null;
   if (ENDED.includes(row.instance_status)) return { status: row.instance_status, news: false };
   const current = report.incarnation === null || report.incarnation >= row.incarnation;
   const ready = status === 'synced' && (progressPercent ?? 0) >= 100 && current;
@@ -188,6 +187,19 @@ export async function refusesPromotion(transaction: Db, replicaId: string): Prom
   return row.fresh ? null : `its last report is older than ${SYNC_FRESH_SECONDS} s`;
 }
 
+/** In the transaction of the cut-over, so that it hears at once. */
+export async function markPromoted(transaction: Db, replicaId: string): Promise<void> {
+  await transaction
+    .updateTable('replica_instances')
+    .set({
+      instance_status: 'promoted',
+      promoted_at: sql`coalesce(promoted_at, now())`,
+      updated_at: sql`now()`,
+    })
+    .where('id', '=', replicaId)
+    .execute();
+}
+
 /** Another machine is the primary: nobody is in sync with it yet. The workflow knows by itself. */
 export async function resetSync(transaction: Db, agentId: string): Promise<void> {
   await transaction
@@ -228,6 +240,25 @@ export async function confirmReplicaTerminated(db: Db, clientId: string, instanc
     .where('client_id', '=', clientId)
     .where('instance_id', '=', instanceId)
     .execute();
+}
+
+/** What became of a replica; null for one that the agent doesn't have, or not on that instance. */
+export async function readReplicaStatus(
+  transaction: Db,
+  { agentId, replicaId, instanceId }: Pick<SyncReport, 'agentId' | 'replicaId' | 'instanceId'>,
+): Promise<ReplicaStatus | null> {
+  const row = await transaction
+    .selectFrom('replica_instances')
+    .select(['instance_status', 'instance_id'])
+    .where('id', '=', replicaId)
+    .where('agent_id', '=', agentId)
+    .executeTakeFirst();
+  if (!row || isAnother(row.instance_id, instanceId)) return null;
+  return row.instance_status;
+}
+
+function isAnother(known: string | null, named: string | null): boolean {
+  return known !== null && named !== null && known !== named;
 }
 
 export interface ReplicaStanding {

@@ -12,7 +12,27 @@ import { Backoff, pause } from '../waiting';
 
 /** The server takes a report for the truth for ten seconds. */
 const EVERY_MS = 1_000;
+const STANDING_WAIT_SECONDS = 30;
 const COMMAND_TIMEOUT_MS = 10 * 60_000;
+
+/** Hears of its promotion at once, by a call that the server answers only then. Ends like the sync. @throws StoodDown */
+export async function replicaStandingWorker(session: Session, signal: AbortSignal): Promise<void> {
+  const { server } = session.parts;
+  const backoff = new Backoff(500, 5_000);
+  while (!signal.aborted) {
+    const { agent, replicaId } = session;
+    if (!agent || replicaId === null) return;
+    const outcome = await server.standing(agent, replicaId, STANDING_WAIT_SECONDS, signal);
+    if (signal.aborted) return;
+    const { reply, refusal } = replyOrRefusal(session, outcome);
+    if (refusal) {
+      await pause(backoff.nextMs(refusal.retryAfterMs), signal);
+      continue;
+    }
+    backoff.reset();
+    if (reply.role === 'primary') return session.promoted(reply.incarnation);
+  }
+}
 
 interface Sync {
   status: 'synced' | 'syncing' | 'failed';
@@ -29,11 +49,7 @@ export async function replicaSyncWorker(session: Session, signal: AbortSignal): 
   let primary: SyncStatusReply['primary'] = null;
   while (!signal.aborted) {
     const { agent, replicaId } = session;
-    if (!agent || replicaId === null) {
-      await pause(EVERY_MS, signal);
-      if (session.role !== 'replica' && session.role !== 'unknown') return;
-      continue;
-    }
+    if (!agent || replicaId === null) return;
     const sync = await copied(session, primary, signal);
     if (signal.aborted) return;
     const outcome = await server.syncStatus(

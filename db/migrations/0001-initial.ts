@@ -302,6 +302,17 @@ end $$;
 create trigger announce_system_event after insert on system_events
   for each row execute function announce_system_event();
 
+-- A replica that waits for its call hears it at the commit.
+create function announce_replica() returns trigger language plpgsql as $$
+begin
+  perform pg_notify('replicas', new.id);
+  return null;
+end $$;
+create trigger announce_replica after update of instance_status on replica_instances
+  for each row when (new.instance_status <> old.instance_status
+    and new.instance_status in ('promoted', 'terminating', 'terminated', 'failed'))
+  execute function announce_replica();
+
 -- Whoever remembers a token as good hears at once that it isn't any more.
 create function announce_token_revocation() returns trigger language plpgsql as $$
 begin

@@ -113,6 +113,36 @@ it('a replica is promoted while its last report is fresh, and not after', async 
   expect(await promote(replica)).toEqual({ committed: true, reason: 'committed before' });
 });
 
+describe('a replica that waits for its call', () => {
+  const standing = ({ agentId, replicaId }: Booked, query = '', token = running.alpha.client) =>
+    running.call('GET', `/api/agents/${agentId}/replicas/${replicaId}/standing${query}`, token);
+
+  it('is told at the commit of its promotion, not after its wait', async () => {
+    const replica = await booked();
+    await report(replica, SYNCED);
+    const startMs = Date.now();
+    const told = standing(replica, '?wait_seconds=50');
+    await standing(replica); // By then the first is waiting.
+    expect(await promote(replica)).toMatchObject({ committed: true });
+    expect((await told).body).toMatchObject({ role: 'primary', status: 'promoted', incarnation: 4 });
+    expect(Date.now() - startMs).toBeLessThan(20_000);
+    expect((await standing(replica, '?wait_seconds=50')).body).toMatchObject({ role: 'primary' });
+  });
+
+  it('hears that nothing came of it after its wait, and at once that it is to stand down', async () => {
+    const replica = await booked();
+    expect((await standing(replica, '?wait_seconds=1')).body).toMatchObject({ role: 'replica' });
+    expect((await standing(replica)).body).toMatchObject({ role: 'replica', status: 'syncing' });
+    const told = standing(replica, '?wait_seconds=50');
+    await running.sql.query(`update replica_instances set instance_status = 'terminating' where id = $1`, [
+      replica.replicaId,
+    ]);
+    expect(await told).toMatchObject({ status: 409, body: { code: 'stand_down' } });
+    expect((await standing(replica, '?wait_seconds=61')).status).toBe(400);
+    expect((await standing(replica, '', running.beta.client)).status).toBe(404);
+  });
+});
+
 it('a cut-over to another machine leaves no replica in sync', async () => {
   const replica = await booked();
   await report(replica, SYNCED);
