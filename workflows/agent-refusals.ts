@@ -17,6 +17,7 @@ export function refusalOf(state: AgentState, wish: Wish): Refusal | null {
   if (state.status === 'deleted') return notNow(`Agent ${agentId} is deleted.`);
   if (wish === 'protect') return null;
   if (wish === 'resume') {
+    if (activeSwitch) return switchRunning(state, activeSwitch);
     if (hibernation?.phase === 'hibernated') return null;
     if (hibernation === null) return notNow(`Agent ${agentId} is not hibernated.`);
     const doing = hibernation.phase === 'resuming' ? 'being resumed already' : 'still being hibernated';

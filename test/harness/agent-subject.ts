@@ -1,6 +1,7 @@
 /** An agent's reducer under test: messages and updates applied one after the other, as the workflow does. */
 import type { AgentPublication, InstanceSighting } from '../../contracts/activities';
 import type {
+  ChildReport,
   HibernationResult,
   InstanceFacts,
   Registration,
@@ -123,6 +124,10 @@ export class Subject {
       message: 'so',
       ...result,
     };
+    return this.on({ kind: 'childReport', message });
+  }
+
+  report(message: ChildReport): this {
     return this.on({ kind: 'childReport', message });
   }
 
