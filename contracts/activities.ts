@@ -199,6 +199,8 @@ export type StopResult =
   | { outcome: 'requested'; message: string }
   /** A stop switch, a cap or a protection holds it back. */
   | { outcome: 'held'; message: string }
+  /** Between two attempts it turned out that it isn't wanted any more. */
+  | { outcome: 'cancelled'; message: string }
   | { outcome: 'failed'; message: string };
 
 /** Activities on the queue of one AWS account and region. */

@@ -2,6 +2,7 @@
 import { retirementWorkflowId } from '../contracts/ids';
 import type { DeleteAccepted, DeleteRequest, HibernationResult } from '../contracts/messages';
 import { signalNames } from '../contracts/messages';
+import { cancelHibernation } from './agent-hibernation';
 import type { Draft, Hibernation } from './agent-state';
 
 /**
@@ -20,9 +21,7 @@ export function deleteAgent(draft: Draft, request: DeleteRequest): DeleteAccepte
     const { workflowId } = activeSwitch;
     draft.effect({ kind: 'signalSwitch', workflowId, signal: signalNames.cancel, payload: { reason } });
   }
-  if (hibernation?.phase === 'hibernating') {
-    draft.effect({ kind: 'cancelHibernation', workflowId: hibernation.workflowId, reason });
-  }
+  cancelHibernation(draft, reason);
   const left = hibernation?.imageId ? ` Its image ${hibernation.imageId} is kept.` : '';
   close(draft, `Agent ${state.logicalAgentId} is deleted: ${request.requestedBy} asked for it.${left}`, {
     image_id: hibernation?.imageId ?? null,
@@ -51,6 +50,20 @@ export function finishForgetting(draft: Draft, { instanceId }: Hibernation, resu
   if (!primary) return;
   draft.supersede(primary.instanceId, state.incarnation);
   draft.zombie(primary, state.incarnation);
+  draft.retire(primary, 'forgotten', 0);
+}
+
+/** Forgotten for so long, and EC2 has ended its machine meanwhile: nobody wants another. */
+export function forgetTheGone(draft: Draft, message: string): void {
+  const { state } = draft;
+  const { primary } = state;
+  close(
+    draft,
+    `Agent ${state.logicalAgentId} is deleted: it was orphaned for too long, and EC2 had ended its machine: ${message}. Nothing of its volumes was saved.`,
+    { automatic: true, instance_id: primary?.instanceId ?? null },
+  );
+  if (!primary) return;
+  draft.supersede(primary.instanceId, state.incarnation);
   draft.retire(primary, 'forgotten', 0);
 }
 

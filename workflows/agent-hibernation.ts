@@ -11,7 +11,7 @@ import type {
   ResumptionOutcome,
 } from '../contracts/messages';
 import { type Draft, type Hibernation, FRESH_SILENCE, freshPrimary } from './agent-state';
-import { finishForgetting } from './agent-deletion';
+import { finishForgetting, forgetTheGone } from './agent-deletion';
 import { BACK_TO } from './agent-status';
 import { emergencyFor, primaryIsGone, startSwitch } from './agent-switching';
 
@@ -45,6 +45,7 @@ export function startHibernation(
     previous: state.hibernation,
     message: order.reason,
   };
+  state.recoverAtMs = null; // A threatened machine that isn't put to rest after all gets its emergency then.
   draft.becomes('restBegun');
   const { clientId, agentId, logicalAgentId, policy } = state;
   const input = { clientId, agentId, logicalAgentId, number, instance, policy, ...order };
@@ -72,17 +73,71 @@ export function hibernationEnded(draft: Draft, number: number, result: Hibernati
   if (hibernation?.number !== number || hibernation.phase !== 'hibernating') return;
   switch (result.outcome) {
     case 'done':
+      if (hibernation.cancelled && (result.method === 'image' || result.method === 'snapshots')) {
+        return cameToNothing(draft, hibernation, tooLate(hibernation.cancelled, result));
+      }
       return hibernation.cause === 'forgotten'
         ? finishForgetting(draft, hibernation, result)
         : atRest(draft, hibernation, result);
     case 'gone':
-      backToLife(draft, hibernation);
-      return primaryIsGone(draft, result.message);
+      return restOfTheGone(draft, hibernation, result.message);
     case 'cancelled':
     case 'held':
     case 'failed':
       return cameToNothing(draft, hibernation, result);
   }
+}
+
+/** Tells its workflow to stop. Until EC2 has taken a stop the machine goes on. */
+export function cancelHibernation(draft: Draft, reason: string): void {
+  const { hibernation } = draft.state;
+  if (hibernation?.phase !== 'hibernating') return;
+  hibernation.cancelled ??= reason;
+  draft.effect({ kind: 'cancelHibernation', workflowId: hibernation.workflowId, reason });
+}
+
+/** What was saved is there, but the machine still runs, and is wanted. */
+function tooLate(reason: string, result: HibernationResult): HibernationResult {
+  const saved = [...(result.imageId ? [result.imageId] : []), ...result.snapshotIds].join(', ');
+  return { ...result, outcome: 'cancelled', message: `${reason}; ${saved} was made and is kept` };
+}
+
+/** EC2 had ended the machine before it was put to rest. */
+function restOfTheGone(draft: Draft, hibernation: Hibernation, message: string): void {
+  switch (hibernation.cause) {
+    case 'forgotten':
+      return forgetTheGone(draft, message);
+    case 'person':
+      return restWithoutMachine(draft, hibernation, message);
+    case 'idle':
+    case 'silence':
+      backToLife(draft, hibernation);
+      return primaryIsGone(draft, message);
+  }
+}
+
+/** Whoever wanted it at rest gets no new machine; a resumption launches one. */
+function restWithoutMachine(draft: Draft, hibernation: Hibernation, message: string): void {
+  const { state, nowMs } = draft;
+  const machine = state.primary;
+  state.hibernation = { ...hibernation, phase: 'hibernated', message, sinceMs: nowMs };
+  draft.becomes('restDone');
+  state.idleness = null;
+  state.askAgainAtMs = null;
+  state.lost = null;
+  state.primary = null;
+  state.noPrimaryReason = `it is hibernated, and EC2 has ended its machine: ${message}`;
+  if (machine) {
+    draft.supersede(machine.instanceId, state.incarnation);
+    draft.retire(machine, 'hibernated', 0);
+  }
+  draft.record({
+    eventType: 'agent_hibernated',
+    severity: 'warning',
+    instanceId: hibernation.instanceId,
+    message: `Agent ${state.logicalAgentId} is hibernated, but EC2 had ended its machine: ${message}. A resumption launches another from its newest image.`,
+    details: { cause: hibernation.cause, method: null, image_id: null },
+  });
 }
 
 function atRest(draft: Draft, hibernation: Hibernation, result: HibernationResult): void {
@@ -92,6 +147,7 @@ function atRest(draft: Draft, hibernation: Hibernation, result: HibernationResul
   draft.becomes('restDone');
   state.idleness = null;
   state.askAgainAtMs = null;
+  state.lost = null;
   const machine = state.primary;
   if (method === 'image' && machine) {
     state.primary = null;
@@ -142,7 +198,8 @@ function backToLife(draft: Draft, hibernation: Hibernation): void {
   state.hibernation = hibernation.previous;
   const offline = state.goodbyeHeld && hibernation.previous === null;
   draft.becomes(BACK_TO[offline ? 'offline' : hibernation.before]);
-  if (state.silence) state.askAgainAtMs = draft.nowMs;
+  // Its lease may have run out meanwhile, which is said only once.
+  if (state.silence || (state.lost && state.primary)) state.askAgainAtMs = draft.nowMs;
   draft.touch();
 }
 
@@ -199,6 +256,8 @@ export function resumptionEnded(
     case 'started':
       // Whoever isn't heard from now on is silent, with all that follows.
       state.hibernation = null;
+      state.primarySinceMs = nowMs;
+      state.goodbyeHeld = false;
       draft.becomes('woken');
       state.silentSinceMs = nowMs;
       state.silence = { ...FRESH_SILENCE };

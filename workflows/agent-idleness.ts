@@ -6,7 +6,7 @@
  */
 import type { HeartbeatNews } from '../contracts/messages';
 import type { AgentState, Draft } from './agent-state';
-import { startHibernation } from './agent-hibernation';
+import { cancelHibernation, startHibernation } from './agent-hibernation';
 
 /** What a heartbeat of the primary says of its GPU. */
 export function idlenessHeard(draft: Draft, news: HeartbeatNews): void {
@@ -19,10 +19,7 @@ export function idlenessHeard(draft: Draft, news: HeartbeatNews): void {
   }
   const warned = state.idleness !== null && state.idleness.warnedAtMs !== null;
   state.idleness = null;
-  if (state.hibernation?.phase === 'hibernating' && state.hibernation.cause === 'idle') {
-    const reason = 'its GPU is busy again';
-    draft.effect({ kind: 'cancelHibernation', workflowId: state.hibernation.workflowId, reason });
-  }
+  if (state.hibernation?.cause === 'idle') cancelHibernation(draft, 'its GPU is busy again');
   if (!warned) return;
   draft.record({
     eventType: 'hibernation_warning_lifted',

@@ -8,7 +8,7 @@ import type {
   SetProtectedRequest,
 } from '../contracts/messages';
 import { signalNames } from '../contracts/messages';
-import { awake } from './agent-hibernation';
+import { awake, cancelHibernation } from './agent-hibernation';
 import { idlenessHeard } from './agent-idleness';
 import { replicaOn } from './agent-replicas';
 import { fallSilent, joinMassSilence } from './agent-silence';
@@ -46,18 +46,21 @@ export function heartbeat(draft: Draft, news: HeartbeatNews): void {
 
 /** Whether the machine is at rest, or on its way there, so that the beat makes nothing well again. */
 function atRest(draft: Draft, news: HeartbeatNews): boolean {
-  const { hibernation } = draft.state;
+  const { state } = draft;
+  const { hibernation } = state;
   if (hibernation === null) return false;
   // Sent before it stopped, and late.
   if (hibernation.phase !== 'hibernating') return Date.parse(news.receivedAt) <= hibernation.sinceMs;
   // Whoever is heard is none of those that are held for being silent together.
   if (draft.state.silence) draft.state.silence.mass = false;
   if (hibernation.cause === 'idle') idlenessHeard(draft, news);
+  // Later beats are no news: if the rest comes to nothing, this one says how the agent is.
+  freshPrimary(state);
+  hibernation.before = 'online';
+  state.health = news.health;
   if (hibernation.cause === 'silence' || hibernation.cause === 'forgotten') {
-    hibernation.before = 'online';
     hibernation.previous = null;
-    const reason = 'its agent is heard again';
-    draft.effect({ kind: 'cancelHibernation', workflowId: hibernation.workflowId, reason });
+    cancelHibernation(draft, 'its agent is heard again');
   }
   return true;
 }
@@ -82,11 +85,14 @@ function candidateHealth(draft: Draft, instanceId: string, healthy: boolean): vo
 export function heartbeatLost(draft: Draft, lost: HeartbeatLost): void {
   const { state } = draft;
   if (!isNewer(draft, lost) || state.primary?.instanceId !== lost.instanceId) return;
+  const news = { lastHeardMs: Date.parse(lost.lastHeartbeatAt), mass: lost.massSilence === true };
   if (state.status !== 'online') {
-    if (lost.massSilence === true) joinMassSilence(draft);
+    if (news.mass) joinMassSilence(draft);
+    // It is said once; who comes back from a rest that came to nothing asks EC2.
+    if (state.status === 'hibernating') state.lost = news;
     return;
   }
-  state.lost = { lastHeardMs: Date.parse(lost.lastHeartbeatAt), mass: lost.massSilence === true };
+  state.lost = news;
   draft.effect({ kind: 'lookUpInstance', facts: state.primary });
 }
 
@@ -185,8 +191,7 @@ export function keepAlive(draft: Draft, minutes: number): void {
   if (state.idleness) state.idleness = { ...state.idleness, warnedAtMs: null, settled: false };
   if (state.hibernation?.phase === 'hibernating' && state.hibernation.cause !== 'person') {
     if (state.hibernation.before === 'orphaned') state.hibernation.before = 'silent';
-    const reason = 'it is kept alive';
-    draft.effect({ kind: 'cancelHibernation', workflowId: state.hibernation.workflowId, reason });
+    cancelHibernation(draft, 'it is kept alive');
   }
   draft.record({
     eventType: 'keep_alive',
@@ -208,8 +213,7 @@ export function setProtected(draft: Draft, request: SetProtectedRequest): void {
   if (state.silence) state.silence.settled = false;
   const { hibernation } = state;
   if (request.protected && hibernation?.phase === 'hibernating' && hibernation.cause !== 'person') {
-    const reason = 'it is protected now';
-    draft.effect({ kind: 'cancelHibernation', workflowId: hibernation.workflowId, reason });
+    cancelHibernation(draft, 'it is protected now');
   }
   draft.record({
     eventType: 'protection_changed',

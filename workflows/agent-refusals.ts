@@ -25,6 +25,7 @@ export function refusalOf(state: AgentState, wish: Wish, replicaId: string | nul
     return notNow(`Agent ${agentId} has no replica that is ready to take over (${there || 'it has none'}).`);
   }
   if (wish === 'resume') {
+    if (activeSwitch) return switchRunning(state, activeSwitch);
     if (hibernation?.phase === 'hibernated') return null;
     if (hibernation === null) return notNow(`Agent ${agentId} is not hibernated.`);
     const doing = hibernation.phase === 'resuming' ? 'being resumed already' : 'still being hibernated';

@@ -119,6 +119,8 @@ export interface Hibernation {
   before: keyof typeof BACK_TO;
   previous: Hibernation | null;
   message: string;
+  /** Its workflow was told to stop, and this is why: an end of the machine that it reports after that is not taken. */
+  cancelled?: string | null;
 }
 
 export interface AgentState {
@@ -389,6 +391,7 @@ export function installPrimary(state: AgentState, facts: InstanceFacts, nowMs: n
 
 /** A primary is heard or new: what was held against it counts no more. */
 export function freshPrimary(state: AgentState): void {
+  state.lost = null;
   state.silentSinceMs = null;
   state.silence = null;
   state.askAgainAtMs = null;

@@ -2,6 +2,7 @@
 import type { SwitchAccepted, SwitchNotice, SwitchRequest, TerminationNotice } from '../contracts/messages';
 import { signalNames } from '../contracts/messages';
 import { switchWorkflowId } from '../contracts/ids';
+import { cancelHibernation } from './agent-hibernation';
 import { endReplica, promotable, promote, replicaOn } from './agent-replicas';
 import { type AgentState, type Draft, freshPrimary } from './agent-state';
 
@@ -115,7 +116,9 @@ export function terminationNotice(draft: Draft, notice: TerminationNotice): void
     message: `${reason}; it is the agent's ${role === 'superseded' ? 'former instance, so nothing follows' : role}.`,
     details: { role, action: notice.action, action_at: notice.actionAt },
   });
-  // A machine that is, or is being, put to rest needs no successor; one that isn't after all gets it then.
+  // A machine that is, or is being, put to rest for a person needs no successor; one that isn't after all gets it then.
+  if (role === 'primary' && state.hibernation && state.hibernation.cause !== 'person')
+    cancelHibernation(draft, reason);
   if (role === 'primary' && state.hibernation === null) emergencyFor(draft, notice.instanceId, reason);
   const replica = replicaOn(state, notice.instanceId);
   if (replica) endReplica(draft, replica, reason);

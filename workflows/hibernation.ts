@@ -5,11 +5,14 @@
  */
 import {
   ActivityFailure,
+  ApplicationFailure,
   CancellationScope,
+  condition,
   defineQuery,
   defineSignal,
   setHandler,
 } from '@temporalio/workflow';
+import { failureTypes, type StopResult } from '../contracts/activities';
 import type {
   AgentPolicy,
   HibernationCause,
@@ -27,6 +30,9 @@ export const hibernationStateQuery = defineQuery<HibernationStateView>(queryName
 
 /** How long EC2 may take: to stop a machine, to fill an image or snapshots. */
 const STOP_DEADLINE = '30 min';
+const STOP_DEADLINE_MS = 30 * 60_000;
+/** Between two attempts to ask EC2 for a stop. */
+const STOP_PAUSE = '15 s';
 const SAVE_DEADLINE = '2 h';
 
 export async function hibernationWorkflow(input: HibernationInput): Promise<HibernationResult> {
@@ -35,6 +41,7 @@ export async function hibernationWorkflow(input: HibernationInput): Promise<Hibe
   const address = { clientId, agentId, instanceId, accountId, region };
   const ec2 = ec2Activities(accountId, region);
   const stopping = ec2Activities(accountId, region, { scheduleToCloseTimeout: STOP_DEADLINE });
+  const once = ec2Activities(accountId, region, { retry: { maximumAttempts: 1 } });
   const saving = ec2Activities(accountId, region, { scheduleToCloseTimeout: SAVE_DEADLINE });
   const view: HibernationStateView = { phase: 'confirming', method: null, message: reason };
   let cancelled: string | null = null;
@@ -81,7 +88,8 @@ export async function hibernationWorkflow(input: HibernationInput): Promise<Hibe
     const early = await countermanded();
     if (early !== null) return result('cancelled', early);
     view.phase = 'planning';
-    const plan = await ec2.planHibernation({ ...address, cause });
+    const plan = await unlessCancelled(ec2.planHibernation({ ...address, cause }));
+    if (plan === null) return result('cancelled', cancelled ?? reason);
     if (plan.outcome === 'gone') return result('gone', plan.message);
     if (plan.outcome === 'impossible') return result('failed', plan.message);
     if (plan.outcome === 'stopped') {
@@ -90,16 +98,39 @@ export async function hibernationWorkflow(input: HibernationInput): Promise<Hibe
     }
     view.method = plan.method;
     view.message = plan.message;
-    const saved = await save(plan.method);
+    const saved = await unlessCancelled(save(plan.method));
+    if (saved === null)
+      return result('cancelled', `${cancelled}; what was begun to be saved is left to itself`);
     const late = await countermanded();
     if (late !== null) return result('cancelled', `${late}${leftBehind(saved)}`);
     if (plan.method === 'image' || plan.method === 'snapshots') return result('done', plan.message, saved);
     view.phase = 'stopping';
     const askedAt = new Date().toISOString();
-    const asked = await ec2.stopInstance({ ...address, how: plan.method, force, reason });
+    const asked = await stop(plan.method);
     if (asked.outcome !== 'requested') return result(asked.outcome, asked.message);
     const { message } = await stopping.proveStopped({ ...address, askedAt });
     return result('done', `${plan.message}; ${message}`);
+  }
+
+  /** Null as soon as it is cancelled: what was started ends by itself, and the machine isn't kept waiting for that. */
+  async function unlessCancelled<T>(step: Promise<T>): Promise<T | null> {
+    step.catch(() => undefined); // Nobody may be waiting for it by then.
+    return Promise.race([step, condition(() => cancelled !== null).then(() => null)]);
+  }
+
+  /** Each attempt is asked for anew: in the time that EC2 takes to listen the machine may have been heard. */
+  async function stop(how: 'hibernate' | 'stop'): Promise<StopResult> {
+    const deadlineMs = Date.now() + STOP_DEADLINE_MS;
+    for (;;) {
+      try {
+        return await once.stopInstance({ ...address, how, force, reason });
+      } catch (error) {
+        if (noWorkerTookIt(error) || !mayPass(error) || Date.now() >= deadlineMs) throw error;
+        await condition(() => cancelled !== null, STOP_PAUSE);
+      }
+      const countermand = await countermanded();
+      if (countermand !== null) return { outcome: 'cancelled', message: countermand };
+    }
   }
 
   async function save(method: HibernationMethod): Promise<Partial<HibernationResult>> {
@@ -141,6 +172,15 @@ export async function hibernationWorkflow(input: HibernationInput): Promise<Hibe
     await reportToAgent(agentId, { kind: 'hibernationEnded', number, ...ended });
     return ended;
   });
+}
+
+/** Whether the same step may fare better later. */
+function mayPass(error: unknown): boolean {
+  if (!(error instanceof ActivityFailure)) return false;
+  return !(
+    error.cause instanceof ApplicationFailure &&
+    (error.cause.type === failureTypes.never || error.cause.type === failureTypes.notPermitted)
+  );
 }
 
 function secondsOf(cause: HibernationCause, policy: AgentPolicy): number {

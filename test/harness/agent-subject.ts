@@ -130,6 +130,10 @@ export class Subject {
     return this.on({ kind: 'childReport', message });
   }
 
+  report(message: ChildReport): this {
+    return this.on({ kind: 'childReport', message });
+  }
+
   hibernate(): this {
     return this.take(onHibernate(this.state, { requestedBy: 'a test' }, this.nowMs));
   }
@@ -206,10 +210,6 @@ export class Subject {
   promote(): this {
     const request = { replicaId: null, requestedBy: 'a test' };
     return this.take(onPromoteReplica(this.state, request, this.nowMs));
-  }
-
-  report(message: ChildReport): this {
-    return this.on({ kind: 'childReport', message });
   }
 
   /** The living replica launches, registers from `instanceId`, and is heard. */

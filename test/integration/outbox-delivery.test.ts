@@ -273,11 +273,9 @@ function tell(subject: Subject, signals: readonly Told[]): object {
     take({ kind: 'instanceSighted', facts, sighting: 'running', message: 'running', askedRevision });
   }
   const { status, health, silentSinceMs, silence, idleness, keepAliveUntilMs, hibernation } = subject.state;
-  const { primary, lastHeartbeatMs, leaseRevisions } = subject.state;
-  // At rest, a heartbeat does not take back a goodbye that is held, so there the whole is the one that knows less.
-  const goodbyeHeld = hibernation === null && subject.state.goodbyeHeld;
+  const { primary, lastHeartbeatMs, leaseRevisions, goodbyeHeld, lost } = subject.state;
   return {
     ...{ status, health, silentSinceMs, silence, idleness, keepAliveUntilMs, goodbyeHeld, hibernation },
-    ...{ primary, lastHeartbeatMs, leaseRevisions, cancelled },
+    ...{ primary, lastHeartbeatMs, leaseRevisions, cancelled, lost },
   };
 }

@@ -507,3 +507,123 @@ test('all of the state is plain JSON', () => {
   for (const state of states) expect(JSON.parse(JSON.stringify(state))).toEqual(state);
   expect(states[0]?.silentSinceMs).toBeGreaterThan(T0);
 });
+
+describe('what happens while a machine is being put to rest', () => {
+  /** Idle, and its hibernation has begun. */
+  const idleAtRest = () => {
+    const subject = running().after(3_600);
+    subject.idleBeat(subject.nowMs - 180_000).after(120);
+    expect(subject.state.hibernation).toMatchObject({ cause: 'idle', phase: 'hibernating' });
+    return subject;
+  };
+  const lose = (subject: Subject) =>
+    subject.on({
+      kind: 'heartbeatLost',
+      message: { instanceId: 'i-1', revision: 40, lastHeartbeatAt: new Date(subject.nowMs).toISOString() },
+    });
+
+  it('a loss that was said meanwhile is looked into when the rest comes to nothing', () => {
+    const subject = lose(running().hibernate()).rested({ outcome: 'failed' });
+    expect(subject.state.status).toBe('online');
+    expect(subject.kinds()).toContain('lookUpInstance');
+    subject.on({
+      kind: 'instanceSighted',
+      facts: facts('i-1'),
+      sighting: 'gone',
+      message: 'terminated',
+      askedRevision: 40,
+    });
+    expect(subject.kinds()).toContain('startSwitch');
+  });
+
+  it('and not when it was heard since', () => {
+    const subject = lose(running().hibernate()).beat('i-1', 41).rested({ outcome: 'failed' });
+    expect(subject.kinds()).toEqual([]);
+    expect(subject.state).toMatchObject({ status: 'online', silence: null });
+  });
+
+  it('a restart of the agent process takes its goodbye back', () => {
+    const subject = running().hibernate().goodbye().beat('i-1', 50).rested({ outcome: 'failed' });
+    expect(subject.state).toMatchObject({ status: 'online', goodbyeHeld: false });
+  });
+
+  it('a silent agent that a person hibernates and that is heard meanwhile is well if nothing comes of it', () => {
+    const subject = running().lose('running').hibernate().beat('i-1', 60).rested({ outcome: 'held' });
+    expect(subject.state).toMatchObject({ status: 'online', silence: null, silentSinceMs: null });
+  });
+
+  it.each(['image', 'snapshots'] as const)(
+    '%s that are ready after it was cancelled end no machine',
+    (method) => {
+      const subject = idleAtRest().idleBeat(null);
+      expect(subject.kinds()).toEqual(['cancelHibernation']);
+      const saved = method === 'image' ? { imageId: 'ami-9' } : { snapshotIds: ['snap-9'] };
+      subject.rested({ outcome: 'done', method, ...saved });
+      expect(subject.acts()).toEqual([]);
+      expect(subject.eventTypes).toEqual(['hibernation_cancelled']);
+      expect(subject.state).toMatchObject({
+        status: 'online',
+        primary: { instanceId: 'i-1' },
+        hibernation: null,
+      });
+    },
+  );
+
+  it('a stop that EC2 had taken when it was cancelled is a stop', () => {
+    const subject = idleAtRest().idleBeat(null).rested({ outcome: 'done', method: 'stop' });
+    expect(subject.state.status).toBe('hibernated');
+  });
+
+  it('a notice cancels what policy began, and the agent moves as soon as that has ended', () => {
+    const subject = idleAtRest().notice('i-1');
+    expect(subject.kinds()).toEqual(['cancelHibernation']);
+    expect(subject.rested({ outcome: 'cancelled' }).kinds()).toContain('startSwitch');
+  });
+
+  it('a recovery that was due does not start beside it', () => {
+    const subject = running().notice('i-1');
+    subject.report({ kind: 'switchEnded', switchNumber: 1, outcome: 'failed', message: 'no capacity' });
+    expect(subject.state.recoverAtMs).not.toBeNull();
+    expect(subject.hibernate().after(3_600).kinds()).not.toContain('startSwitch');
+    expect(subject.rested({ outcome: 'failed' }).kinds()).toContain('startSwitch');
+  });
+});
+
+describe('a machine that EC2 had ended before it was put to rest', () => {
+  it('is not replaced for an agent that was forgotten: it is deleted', () => {
+    const subject = running()
+      .lose('running')
+      .after(300)
+      .after(1_800)
+      .rested({ outcome: 'done', method: 'stop' })
+      .after(8 * DAYS);
+    expect(subject.state.hibernation).toMatchObject({ cause: 'forgotten' });
+    subject.rested({ outcome: 'gone' });
+    expect(subject.state).toMatchObject({ status: 'deleted', primary: null });
+    expect(subject.effects).toMatchObject([{ kind: 'startRetirement', input: { reason: 'forgotten' } }]);
+  });
+
+  it('is not replaced for a person who wanted it at rest, and a resumption launches another', () => {
+    const subject = running().hibernate().rested({ outcome: 'gone' });
+    expect(subject.state).toMatchObject({ status: 'hibernated', primary: null });
+    expect(subject.acts()).toEqual(['startRetirement']);
+    expect(subject.resume().effects).toMatchObject([{ kind: 'startSwitch', input: { imageId: null } }]);
+  });
+});
+
+it('a resumed machine has its minimum uptime again', () => {
+  const subject = running().after(3_600).hibernate().rested({ outcome: 'done', method: 'stop' });
+  subject.after(3_600).resume().resumed('started').beat('i-1', 70);
+  subject.idleBeat(subject.nowMs - 400_000);
+  expect(subject.after(60).kinds()).toEqual([]);
+  expect(subject.after(600).eventTypes).toEqual(['hibernation_warning']);
+  expect(subject.after(120).effects).toMatchObject([{ kind: 'startHibernation', input: { cause: 'idle' } }]);
+});
+
+it('a resumption waits for a switch that runs', () => {
+  const subject = running()
+    .hibernate()
+    .rested({ outcome: 'done', method: 'image', imageId: 'ami-9' })
+    .resume();
+  expect(refusalOf(subject.state, 'resume')).toMatchObject({ type: 'SwitchRunning' });
+});

@@ -29,6 +29,11 @@ const otherMachine = (from: Subject) => {
 };
 const beat = (from: Subject) => from.beat('i-1', 50);
 const kept = (from: Subject) => from.on({ kind: 'keepAlive', minutes: 60 });
+/** Up for long enough, and idle until it is being put to rest. */
+const idleAtRest = () => {
+  const subject = running().after(3_600);
+  return subject.idleBeat(subject.nowMs - 180_000).after(120);
+};
 const failed = (from: Subject) => from.hibernate().rested({ outcome: 'failed' });
 
 type Cell = [from: AgentStatus, event: StatusEvent, to: AgentStatus, subject: () => Subject];
@@ -43,20 +48,20 @@ const CELLS: Cell[] = [
   ['silent', 'heard', 'online', () => beat(silent())],
   ['silent', 'silentTooLong', 'orphaned', orphaned],
   ['silent', 'goodbye', 'offline', () => silent().goodbye()],
-  ['silent', 'machineLost', 'silent', () => failedBy(silent(), 'gone')],
+  ['silent', 'machineLost', 'silent', () => silent().lose('gone')],
   ['silent', 'newPrimary', 'online', () => switched(silent())],
   ['silent', 'restBegun', 'hibernating', () => silent().hibernate()],
   ['silent', 'deleted', 'deleted', () => silent().delete()],
   ['orphaned', 'heard', 'online', () => beat(orphaned())],
   ['orphaned', 'keptAlive', 'silent', () => kept(orphaned())],
   ['orphaned', 'goodbye', 'offline', () => orphaned().goodbye()],
-  ['orphaned', 'machineLost', 'silent', () => failedBy(orphaned(), 'gone')],
+  ['orphaned', 'machineLost', 'silent', () => orphaned().lose('gone')],
   ['orphaned', 'newPrimary', 'online', () => switched(orphaned())],
   ['orphaned', 'restBegun', 'hibernating', () => orphaned().after(1_800)],
   ['orphaned', 'deleted', 'deleted', () => orphaned().delete()],
   ['offline', 'heard', 'online', () => beat(offline())],
   ['offline', 'goodbye', 'offline', () => offline().goodbye()],
-  ['offline', 'machineLost', 'silent', () => failedBy(offline(), 'gone')],
+  ['offline', 'machineLost', 'silent', () => idleAtRest().goodbye().rested({ outcome: 'gone' })],
   ['offline', 'newPrimary', 'online', () => otherMachine(offline())],
   ['offline', 'restBegun', 'hibernating', () => offline().hibernate()],
   ['offline', 'deleted', 'deleted', () => offline().delete()],
@@ -79,10 +84,6 @@ const CELLS: Cell[] = [
   ['hibernated', 'woken', 'silent', () => hibernated().resume().resumed('started')],
   ['hibernated', 'deleted', 'deleted', () => hibernated().delete()],
 ];
-
-function failedBy(from: Subject, outcome: 'gone'): Subject {
-  return from.hibernate().rested({ outcome });
-}
 
 test.each(CELLS)('%s, %s: %s', (from, event, to, subject) => {
   expect(STATUS_TABLE[from][event]).toBe(to);
