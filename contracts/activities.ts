@@ -25,8 +25,10 @@ export interface AgentPublication {
   logicalAgentId: string;
   /** Rises with each publication. */
   revision: number;
-  /** Absent in what a reducer makes. */
+  /** These two are absent in what a reducer makes. */
   place?: PublicationPlace;
+  /** A later revision is published: of the agent itself this shows nothing any more. */
+  overtaken?: boolean;
   status: AgentStatus;
   health: Health;
   incarnation: number;

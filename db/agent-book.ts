@@ -11,7 +11,7 @@ import { type KeyedEvent, writeEvents } from './system-events';
 export async function publishAgent(db: Db, publication: AgentPublication): Promise<void> {
   const { clientId, agentId } = publication;
   await db.transaction().execute(async (transaction) => {
-    if (await writeAgent(transaction, publication)) {
+    if (!publication.overtaken && (await writeAgent(transaction, publication))) {
       await writeStandings(transaction, publication);
       const { primary, status } = publication;
       // Who is heard runs, also if a person started the machine by other means.

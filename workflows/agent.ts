@@ -242,7 +242,9 @@ export async function agentWorkflow(input: AgentInput): Promise<void> {
     if (historyLength !== place.historyLength) {
       place = { run: state.run, historyLength, publishedBefore: publishedRevision };
     }
-    await books.publishAgent({ ...publication, place });
+    // Decided before what is published already: a cut-over's outcome is made known ahead of what asked for it.
+    const overtaken = publication.revision < publishedRevision;
+    await books.publishAgent({ ...publication, place, overtaken });
     publishedRevision = Math.max(publishedRevision, publication.revision);
     setCurrentDetails(detailsOf(state));
     const attributes = searchAttributesOf(state);

@@ -160,6 +160,29 @@ it('takes the machine of an agent that is heard for started, whoever started it'
   expect(await stops()).toEqual([[true, true]]);
 });
 
+it('shows nothing of the agent that a later revision has overtaken, but tells its events', async () => {
+  const at = (historyLength: number) => ({ run: 1, historyLength, publishedBefore: 0 });
+  const told = (message: string) => [
+    { eventType: 'news', severity: 'info' as const, message, instanceId: null, details: {} },
+  ];
+  await publishAgent(
+    db,
+    publication('overtaken', { place: at(10), revision: 7, status: 'online', events: told('moved') }),
+  );
+  await publishAgent(
+    db,
+    publication('overtaken', {
+      place: at(20),
+      revision: 6,
+      status: 'orphaned',
+      overtaken: true,
+      events: told('noticed'),
+    }),
+  );
+  expect(await agentRow('overtaken')).toMatchObject({ status: 'online', revision: '7' });
+  expect((await eventsOf('overtaken')).map(({ message }) => message)).toEqual(['moved', 'noticed']);
+});
+
 it('commits a cut-over once, makes the former primary a zombie, and says so again when asked again', async () => {
   await publishAgent(db, publication('moves'));
   expect(await commitCutOver(db, cutOver('moves', 'moves-2'))).toMatchObject({ committed: true });
