@@ -16,8 +16,12 @@ export interface RestGrounds {
   keptAlive: boolean;
   /** Whether some API takes heartbeats in: if none does, silence is ours. */
   intakeAlive: boolean;
-  /** Since the last heartbeat, or the registration before the first, by the database's clock; null without either. */
+  /**
+   * Since the last heartbeat, or the registration before the first, or since its machine was started again, by the
+   * database's clock; null without any.
+   */
   silentSeconds: number | null;
+  /** A goodbye that a stop of its machine brought about, as every orderly stop does, isn't one. */
   saidGoodbye: boolean;
   /** It fell silent with most of its client, and nobody has said that this was looked into. */
   massSilence: boolean;
@@ -34,15 +38,19 @@ export async function readGrounds(db: Db, subject: RestSubject): Promise<RestGro
     select agents.protected, coalesce(agents.keep_alive_until > now(), false) as "keptAlive",
       coalesce((select last_run_at > now() - make_interval(secs => ${INTAKE_SECONDS})
         from sweep_runs where name = 'intake'), false) as "intakeAlive",
-      extract(epoch from now() - leases.last_heartbeat_at)::float8
-        as "silentSeconds",
-      coalesce(leases.state = 'offline', false) as "saidGoodbye",
+      extract(epoch from now() - greatest(leases.last_heartbeat_at, stops.started_at))::float8 as "silentSeconds",
+      coalesce(leases.state = 'offline' and (stops.stopped_at >= leases.last_heartbeat_at) is not true, false)
+        as "saidGoodbye",
       exists (select from mass_silences silence
         where silence.closed_at is null and ${sql.raw(IS_SILENT_IN_IT)}) as "massSilence",
       standing.heartbeat_interval_seconds as "heartbeatIntervalSeconds", leases.id as "leaseId"
     from agents
     join instance_standing standing on standing.agent_id = agents.id and standing.role = 'primary'
     left join leases on leases.agent_id = agents.id and leases.instance_id = standing.instance_id
+    left join lateral (
+      select max(stopped_at) as stopped_at, max(started_at) as started_at from instance_stops stop
+      where stop.client_id = standing.client_id and stop.instance_id = standing.instance_id
+    ) stops on true
     where agents.id = ${subject.agentId} and agents.client_id = ${subject.clientId}
       and standing.instance_id = ${subject.instanceId}`.execute(db);
   return rows[0] ?? null;

@@ -27,7 +27,7 @@ afterAll(async () => {
 });
 beforeEach(() =>
   sql.query(
-    'truncate agents, instances, leases, instance_standing, sweep_runs, stop_switches, system_events, mass_silences, heartbeat_samples cascade',
+    'truncate agents, instances, leases, instance_standing, sweep_runs, stop_switches, system_events, mass_silences, heartbeat_samples, instance_stops cascade',
   ),
 );
 
@@ -81,6 +81,46 @@ describe('the grounds', () => {
     await agent(2_000);
     await sql.query(change);
     expect(await confirm('silence', 1_800)).toMatchObject({ still: false });
+  });
+
+  describe('of silence, after a goodbye,', () => {
+    /** It said goodbye 2,000 s ago; then its machine was stopped, and started again if that is given. */
+    const saidGoodbye = async (stopped: number | null, started: number | null = null) => {
+      await agent(2_000);
+      await sql.query(`update leases set state = 'offline'`);
+      if (stopped === null) return;
+      await sql.query(
+        `insert into instance_stops (client_id, instance_id, stopped_at, started_at)
+         values ('c1', 'i-1', now() - make_interval(secs => $1), now() - make_interval(secs => $2))`,
+        [stopped, started],
+      );
+    };
+
+    it('are gone', async () => {
+      await saidGoodbye(null);
+      expect(await confirm('silence', 1_800)).toMatchObject({ still: false });
+      expect(await confirm('forgotten', 1_800)).toMatchObject({ still: false });
+    });
+
+    it('hold when a stop of its machine made it say that, and it was started since and never heard', async () => {
+      await saidGoodbye(1_990, 1_850);
+      expect(await confirm('silence', 1_800)).toMatchObject({ still: true });
+    });
+
+    it('count from the start of its machine', async () => {
+      await saidGoodbye(1_990, 1_700);
+      expect(await confirm('silence', 1_800)).toEqual({ still: false, message: 'it was heard 1700 s ago' });
+    });
+
+    it('hold for an agent whose machine still is stopped, so that it can be forgotten', async () => {
+      await saidGoodbye(1_990);
+      expect(await confirm('forgotten', 1_800)).toMatchObject({ still: true });
+    });
+
+    it('are gone when its machine was stopped at some time before', async () => {
+      await saidGoodbye(90_000, 80_000);
+      expect(await confirm('silence', 1_800)).toMatchObject({ still: false });
+    });
   });
 
   it('of silence are gone while a mass silence is open in which the agent fell silent', async () => {
