@@ -11,6 +11,7 @@ export interface Grounds {
   protected: boolean;
   keptAlive: boolean;
   intakeAlive: boolean;
+  othersHeard: boolean;
   silentSeconds: number | null;
   saidGoodbye: boolean;
   massSilence: boolean;
@@ -43,7 +44,11 @@ export function judgeCause(
   if (cause === 'idle') return judgeIdleness(seconds, grounds, idle);
   if (grounds.saidGoodbye) return no('it was shut down cleanly');
   if (grounds.massSilence)
-    return no('most of its client fell silent with it, and nobody has said that this was looked into');
+    return no(
+      'most of its client, or of the whole system, is silent, and nobody has said that this was looked into',
+    );
+  if (!grounds.othersHeard)
+    return no('no agent at all was heard lately, though others should be, so its silence may be ours');
   if (grounds.silentSeconds === null) return no('no heartbeat of it was ever stored');
   if (grounds.silentSeconds < seconds) return no(`it was heard ${Math.round(grounds.silentSeconds)} s ago`);
   return { still: true, message: `nothing was heard of it for ${Math.round(grounds.silentSeconds)} s` };

@@ -143,6 +143,44 @@ describe('the grounds', () => {
     expect(await confirm('silence', 1_800)).toMatchObject({ still: true });
   });
 
+  it('of silence are gone for everyone while most agents of the system are silent', async () => {
+    await agent(90_000);
+    await sql.query(`update leases set lease_until = now() - interval '80000 seconds'`);
+    await sql.query('insert into mass_silences (client_id, agents, silent_agents) values (null, 20, 15)');
+    expect(await confirm('silence', 1_800)).toMatchObject({
+      still: false,
+      message: expect.stringContaining('looked into'),
+    });
+    expect(await confirm('forgotten', 1_800)).toMatchObject({ still: false });
+    await sql.query('update mass_silences set closed_at = now()');
+    expect(await confirm('silence', 1_800)).toMatchObject({ still: true });
+  });
+
+  describe('of silence, when others are live,', () => {
+    const other = (heardAgo: number) =>
+      sql.query(
+        `with standing as (insert into instance_standing (agent_id, instance_id, client_id, role, incarnation,
+           current_incarnation, heartbeat_interval_seconds, revision)
+           values ('b-' || $1, 'i-b-' || $1, 'c2', 'primary', 1, 1, 30, 1))
+         insert into leases (agent_id, instance_id, client_id, revision, state, health, heartbeats, first_heartbeat_at,
+           last_heartbeat_at, lease_until) values ('b-' || $1, 'i-b-' || $1, 'c2', 7, 'live', 'healthy', 9, now(),
+           now() - make_interval(secs => $2), now() + interval '1 minute')`,
+        [String(heardAgo), heardAgo],
+      );
+
+    it('are gone when none of them was heard lately, whosever they are', async () => {
+      await agent(2_000);
+      await other(50);
+      await other(60);
+      expect(await confirm('silence', 1_800)).toMatchObject({
+        still: false,
+        message: expect.stringContaining('no agent at all'),
+      });
+      await other(5);
+      expect(await confirm('silence', 1_800)).toMatchObject({ still: true });
+    });
+  });
+
   describe('of idleness', () => {
     /** A sample every 30 s for so many seconds, all idle, with what is given changed. */
     async function samples(
