@@ -47,12 +47,17 @@ export interface SweepResult {
 
 const NOT_SWEPT: SweepResult = { swept: false, extended: 0, lost: 0 };
 
+/** Without a sign for this long, heartbeats may have been lost, of agents too that were silent before. */
+const SIGNS_GAP_SECONDS = 20;
+
 /** An intake could store something just now. */
 export async function signIntake(db: Db): Promise<void> {
-  await sql`insert into sweep_runs (name, last_run_at) values ('intake', clock_timestamp())
-    on conflict (name) do update set last_run_at = greatest(sweep_runs.last_run_at, excluded.last_run_at)`.execute(
-    db,
-  );
+  await sql`insert into sweep_runs (name, last_run_at, unbroken_since)
+    values ('intake', clock_timestamp(), clock_timestamp())
+    on conflict (name) do update set last_run_at = greatest(sweep_runs.last_run_at, excluded.last_run_at),
+      unbroken_since = case
+        when sweep_runs.last_run_at < excluded.last_run_at - make_interval(secs => ${SIGNS_GAP_SECONDS})
+        then excluded.unbroken_since else sweep_runs.unbroken_since end`.execute(db);
 }
 
 /**

@@ -16,6 +16,8 @@ export interface RestGrounds {
   keptAlive: boolean;
   /** Whether some API takes heartbeats in: if none does, silence is ours. */
   intakeAlive: boolean;
+  /** For how long it has been there without a gap: before that an agent may have spoken, and nobody could hear it. */
+  intakeSeconds: number;
   /** Where others' leases are live, heartbeats arrive; false when none does, as behind a broken proxy. */
   othersHeard: boolean;
   /**
@@ -54,6 +56,8 @@ export async function readGrounds(db: Db, subject: RestSubject): Promise<RestGro
     select agents.protected, coalesce(agents.keep_alive_until > now(), false) as "keptAlive",
       coalesce((select last_run_at > now() - make_interval(secs => ${INTAKE_SECONDS})
         from sweep_runs where name = 'intake'), false) as "intakeAlive",
+      coalesce((select extract(epoch from now() - unbroken_since) from sweep_runs where name = 'intake'), 0)::float8
+        as "intakeSeconds",
       extract(epoch from now() - greatest(leases.last_heartbeat_at, stops.started_at))::float8 as "silentSeconds",
       coalesce(leases.state = 'offline' and (stops.stopped_at >= leases.last_heartbeat_at) is not true, false)
         as "saidGoodbye",

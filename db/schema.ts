@@ -284,6 +284,8 @@ export interface SweepRunsTable {
    */
   name: string;
   last_run_at: Timestamp;
+  /** Of the intake: since when its signs have come without a gap. */
+  unbroken_since: WithDefault<Timestamp>;
 }
 
 export interface Database extends NotificationTables, SampleTables, PriceTables {

@@ -255,7 +255,9 @@ create table stop_switches (
 
 create table sweep_runs (
   name text primary key,
-  last_run_at timestamptz not null
+  last_run_at timestamptz not null,
+  -- Of the intake: since when its signs have come without a gap.
+  unbroken_since timestamptz not null default now()
 );
 
 -- Most agents of a client, or (null) of the whole system, fell silent at once. Until it is closed, nothing is stopped for

@@ -4,6 +4,7 @@ import { createRestActivities } from '../../activities/rest-activities';
 import { heldByCap, heldBySwitch } from '../../activities/stop-guards';
 import type { HibernationCause } from '../../contracts/messages';
 import { connectDatabase, type Db } from '../../db/connect';
+import { signIntake } from '../../db/lease-sweep';
 import { TERMINATION_CAP } from '../../db/stop-guards';
 import { createTestDatabase, type TestDatabase } from '../harness/database';
 import { seedClient } from '../harness/seed';
@@ -41,7 +42,7 @@ const address = (instanceId: string, clientId = 'c1') => ({
 
 describe('the grounds', () => {
   async function agent(silentSeconds: number): Promise<string> {
-    await sql.query(`insert into sweep_runs values ('intake', now())`);
+    await sql.query(`insert into sweep_runs values ('intake', now(), now() - interval '1 day')`);
     await sql.query(`insert into agents (id, client_id, logical_agent_id, status, health, incarnation, primary_instance_id,
       terminate_wait_seconds, revision) values ('a1', 'c1', 'a1', 'orphaned', 'healthy', 1, 'i-1', 300, 1)`);
     await sql.query(`insert into instance_standing (agent_id, instance_id, client_id, role, incarnation,
@@ -140,6 +141,23 @@ describe('the grounds', () => {
     }
     await sql.query(`update leases set lease_until = now() - interval '1900 seconds'`);
     await sql.query('update mass_silences set closed_at = now()');
+    expect(await confirm('silence', 1_800)).toMatchObject({ still: true });
+  });
+
+  it('of silence are gone until the intake, back after a gap, has been there for a lease', async () => {
+    await agent(2_000);
+    const intake = (change: string) => sql.query(`update sweep_runs set ${change} where name = 'intake'`);
+    await intake(`last_run_at = now() - interval '21 seconds'`);
+    await signIntake(db);
+    const verdict = await confirm('silence', 1_800);
+    expect(verdict).toMatchObject({
+      still: false,
+      message: expect.stringContaining('taken in again since 0 s'),
+    });
+    await intake(
+      `unbroken_since = now() - interval '91 seconds', last_run_at = now() - interval '19 seconds'`,
+    );
+    await signIntake(db);
     expect(await confirm('silence', 1_800)).toMatchObject({ still: true });
   });
 
