@@ -1,5 +1,5 @@
 /**
- * Mass silences: most agents of a client fell silent at once, and nothing is stopped for it until a person says that it
+ * Mass silences: most agents of a client, or of the whole system, fell silent at once, and nothing is stopped for it until a person says that it
  * was looked into.
  */
 import { Router } from 'express';
@@ -7,7 +7,12 @@ import type { MassSilenceList, MassSilenceReading, MassSilenceView } from '../co
 import { massSilenceRequestSchema } from '../contracts/http';
 import { findClient } from '../db/clients';
 import { type Db, inScope } from '../db/connect';
-import { closeMassSilence, type MassSilenceRow, readMassSilences } from '../db/mass-silences';
+import {
+  closeMassSilence,
+  closeSystemMassSilence,
+  type MassSilenceRow,
+  readMassSilences,
+} from '../db/mass-silences';
 import { callerName, ownClient, requireActing, requireKind } from './http/access';
 import type { Authenticator } from './http/bearer';
 import { readJson, validate } from './http/json-body';
@@ -32,14 +37,17 @@ export function massSilenceRoutes({
     GET: async (request, response) => {
       const caller = requireKind(await authenticator.caller(request), 'admin', 'client', 'user');
       const clientId = caller.kind === 'admin' ? null : caller.clientId;
-      // The count of those still silent needs the client's own scope.
-      const open = await inScope(apiDb, clientId === null ? { admin: true } : { clientId }, (transaction) =>
-        readMassSilences(transaction, { clientId, openOnly: true, limit: MOST }),
-      );
-      const ids = open.map((one) => one.clientId);
-      const found = await Promise.all(ids.map(async (id) => (await view(id)).open));
-      const list: MassSilenceList = { mass_silences: found.filter((one) => one !== null) };
-      response.json(list);
+      response.json(await openOnes(clientId));
+    },
+  });
+
+  route(router, '/api/mass-silences/looked-into', {
+    PUT: async (request, response) => {
+      const caller = requireKind(await authenticator.caller(request), 'admin');
+      const { note } = validate(massSilenceRequestSchema, await readJson(request));
+      const looked = { note, by: callerName(caller) };
+      await inScope(apiDb, { admin: true }, (transaction) => closeSystemMassSilence(transaction, looked));
+      response.json(await openOnes(null));
     },
   });
 
@@ -61,6 +69,17 @@ export function massSilenceRoutes({
     },
   });
 
+  async function openOnes(clientId: string | null): Promise<MassSilenceList> {
+    const open = await inScope(apiDb, clientId === null ? { admin: true } : { clientId }, (transaction) =>
+      readMassSilences(transaction, { clientId, openOnly: true, limit: MOST }),
+    );
+    // The count of those still silent needs the client's own scope.
+    const counted = open.map(async (one) =>
+      one.clientId === null ? reading(one) : (await view(one.clientId)).open,
+    );
+    return { mass_silences: (await Promise.all(counted)).filter((one) => one !== null) };
+  }
+
   function view(clientId: string): Promise<MassSilenceView> {
     return inScope(apiDb, { clientId }, async (transaction) => {
       if (!(await findClient(transaction, clientId))) throw Problem.notFound('The client');
@@ -81,7 +100,7 @@ function reading(row: MassSilenceRow): MassSilenceReading {
     last_lost_at: row.lastLostAt.toISOString(),
     agents: row.agents,
     silent_agents: row.silentAgents,
-    still_silent: row.stillSilent,
+    still_silent: row.clientId === null ? null : row.stillSilent,
     closed_at: row.closedAt?.toISOString() ?? null,
     closed_by: row.closedBy,
     note: row.note,

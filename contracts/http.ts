@@ -417,15 +417,16 @@ export interface StopSwitchView {
 export const massSilenceRequestSchema = z.object({ note: requiredText(500) });
 
 export interface MassSilenceReading {
-  client_id: string;
+  /** Null for the whole system's, for which nothing of any client is stopped. */
+  client_id: string | null;
   began_at: string;
   /** When agents were lost to it last. */
   last_lost_at: string;
-  /** Of the client, and how many of them were late or silent when it was worst. */
+  /** Of the client or the system, and how many of them were late or silent when it was worst. */
   agents: number;
   silent_agents: number;
-  /** Whose machines are held while it is open: 0 once it is closed. */
-  still_silent: number;
+  /** Whose machines are held while it is open: 0 once it is closed. Null for the system's, where it isn't counted. */
+  still_silent: number | null;
   closed_at: string | null;
   /** Who looked into it, and what came of that; null when all agents were heard again before. */
   closed_by: string | null;
@@ -439,7 +440,7 @@ export interface MassSilenceView {
   closed: MassSilenceReading[];
 }
 
-/** Those that are open, of all clients that the caller sees. */
+/** Those that are open, of all clients that the caller sees, and for administrators the system's. */
 export interface MassSilenceList {
   mass_silences: MassSilenceReading[];
 }

@@ -63,7 +63,7 @@ export interface FleetFigures {
   runs: { name: string; ageSeconds: number }[];
   stopSwitches: { clientId: string | null; ageSeconds: number }[];
   /** Open ones, the oldest first. */
-  massSilences: { clientId: string; ageSeconds: number }[];
+  massSilences: { clientId: string | null; ageSeconds: number }[];
   deliveriesLastHour: { kind: string; status: string; deliveries: number }[];
   sampleBytes: { table: string; bytes: number }[];
 }

@@ -5,7 +5,8 @@
  *   S1  time in which nobody swept, or no intake could store a heartbeat, counts against no agent: afterwards every lease
  *       is extended once, by its whole term;
  *   S2  when over half of what a client has of agents stops sending at once, its news say so, one event says it to
- *       people, and a mass silence is open until one of them has looked into it: that is hardly the agents' doing.
+ *       people, and a mass silence is open until one of them has looked into it: that is hardly the agents' doing;
+ *   S3  so it is with over half of all agents, whose way to us they share, unless one client alone explains it.
  *
  * A client's agents do not send in step: the first lease to run out does so a whole interval before the last. So whoever
  * is late by then counts with those whose lease is over, and so does whoever fell silent a moment ago.
@@ -14,8 +15,13 @@ import { sql } from 'kysely';
 import { signalNames } from '../contracts/messages';
 import { LEASE_INTERVALS } from '../contracts/policy-defaults';
 import type { Db } from './connect';
-import { closeEndedMassSilences, openMassSilence, RECENT_INTERVALS } from './mass-silences';
-import { writeEvents } from './system-events';
+import {
+  closeEndedMassSilences,
+  openMassSilence,
+  RECENT_INTERVALS,
+  tellOfSystemLookedInto,
+} from './mass-silences';
+import { tellEveryClient, writeEvents } from './system-events';
 
 /** Held by whoever sweeps, so that of many workers one does. */
 const SWEEP_LOCK = 7_351_001;
@@ -41,12 +47,17 @@ export interface SweepResult {
 
 const NOT_SWEPT: SweepResult = { swept: false, extended: 0, lost: 0 };
 
+/** Without a sign for this long, heartbeats may have been lost, of agents too that were silent before. */
+const SIGNS_GAP_SECONDS = 20;
+
 /** An intake could store something just now. */
 export async function signIntake(db: Db): Promise<void> {
-  await sql`insert into sweep_runs (name, last_run_at) values ('intake', clock_timestamp())
-    on conflict (name) do update set last_run_at = greatest(sweep_runs.last_run_at, excluded.last_run_at)`.execute(
-    db,
-  );
+  await sql`insert into sweep_runs (name, last_run_at, unbroken_since)
+    values ('intake', clock_timestamp(), clock_timestamp())
+    on conflict (name) do update set last_run_at = greatest(sweep_runs.last_run_at, excluded.last_run_at),
+      unbroken_since = case
+        when sweep_runs.last_run_at < excluded.last_run_at - make_interval(secs => ${SIGNS_GAP_SECONDS})
+        then excluded.unbroken_since else sweep_runs.unbroken_since end`.execute(db);
 }
 
 /**
@@ -69,6 +80,7 @@ export function sweepLeases(db: Db, gapSeconds: number): Promise<SweepResult> {
     if (!rows[0]?.intake_is_there) return NOT_SWEPT;
     await sql`insert into sweep_runs (name, last_run_at) values ('leases', now())
       on conflict (name) do update set last_run_at = excluded.last_run_at`.execute(transaction);
+    await tellOfSystemLookedInto(transaction);
     if (!rows[0].swept_lately) return { swept: true, extended: await extendLeases(transaction), lost: 0 };
     const lost = await endLeases(transaction);
     await closeEndedMassSilences(transaction);
@@ -94,6 +106,10 @@ interface LostOfClient {
   total: number;
   /** Of the leases that ended in a mass silence. */
   ids: string[] | null;
+  /** Of all clients: late or silent, of all; and whether that is a mass silence of the system. */
+  system_gone: number;
+  system_total: number;
+  system_mass: boolean;
 }
 
 /** Most sweeps find nothing, by one look over the leases. */
@@ -108,14 +124,23 @@ async function endLeases(db: Db): Promise<number> {
         < now() - make_interval(secs => ${LATE_INTERVALS} * standing.heartbeat_interval_seconds)))::int as gone
       from leases join instance_standing standing using (agent_id, instance_id)
       left join agents on agents.id = leases.agent_id
-      where leases.client_id in (select client_id from due) and standing.role = 'primary'
+      where exists (select from due) and standing.role = 'primary'
         -- Whoever is at rest is silent for a reason.
         and coalesce(agents.status, 'online') not in ('hibernating', 'hibernated', 'deleted')
         and (leases.state = 'live' or (leases.state = 'silent' and leases.lease_until
           > now() - make_interval(secs => ${RECENT_INTERVALS} * standing.heartbeat_interval_seconds)))
       group by leases.client_id
+    ), everyone as (
+      select sum(gone)::int as gone, sum(total)::int as total,
+        sum(total) >= ${MASS_AGENTS} and sum(gone) * 2 > sum(total)
+          -- Nor does the client that lost most explain it.
+          and (sum(gone) - max(gone)) * 2 > sum(total) - (array_agg(total order by gone desc))[1] as mass
+      from clients
     ), judged as (
-      select client_id, total, gone, total >= ${MASS_AGENTS} and gone * 2 > total as mass from clients
+      select client_id, clients.total, clients.gone,
+        clients.total >= ${MASS_AGENTS} and clients.gone * 2 > clients.total or everyone.mass as mass,
+        everyone.gone as system_gone, everyone.total as system_total, everyone.mass as system_mass
+      from clients, everyone
     ), lost as (
       update leases set state = 'silent', revision = leases.revision + 1
       from due join judged using (client_id)
@@ -131,28 +156,22 @@ async function endLeases(db: Db): Promise<number> {
       from lost
     )
     select client_id, count(*)::int as lost, mass, min(gone) as gone, min(total) as total,
-      case when mass then array_agg(lost.id::text) end as ids
+      case when mass then array_agg(lost.id::text) end as ids, bool_or(system_mass) as system_mass,
+      min(system_gone) as system_gone, min(system_total) as system_total
     from lost join judged using (client_id, mass) group by client_id, mass`.execute(db);
-  for (const one of ended.rows) {
-    if (one.mass) await tellOfMassSilence(db, one);
-  }
+  const [first] = ended.rows;
+  if (first?.system_mass) await tellOfSystemMassSilence(db, ended.rows);
+  else for (const one of ended.rows) if (one.mass) await tellOfMassSilence(db, one);
   return ended.rows.reduce((sum, row) => sum + row.lost, 0);
 }
 
-/** One event for what goes on, however many sweeps it takes until the last lease has run out. */
 async function tellOfMassSilence(db: Db, { client_id: clientId, gone, total, ids }: LostOfClient) {
   const opened = await openMassSilence(db, clientId, { agents: total, silentAgents: gone }, ids ?? []);
-  const name = `mass_silence:${clientId}`;
-  const { rows } = await sql<{ goes_on: boolean; now: Date }>`
-    select now(), exists (select from sweep_runs where name = ${name}
-      and last_run_at > now() - make_interval(secs => ${MASS_GOES_ON_SECONDS})) as goes_on`.execute(db);
-  await sql`insert into sweep_runs (name, last_run_at) values (${name}, now())
-    on conflict (name) do update set last_run_at = excluded.last_run_at`.execute(db);
-  const [found] = rows;
-  if (!found || (found.goes_on && !opened)) return;
+  const at = await beginning(db, `mass_silence:${clientId}`, opened);
+  if (at === null) return;
   await writeEvents(db, clientId, null, [
     {
-      key: `mass-silence:${clientId}:${found.now.toISOString()}`,
+      key: `mass-silence:${clientId}:${at.toISOString()}`,
       eventType: 'mass_silence',
       severity: 'critical',
       instanceId: null,
@@ -160,4 +179,37 @@ async function tellOfMassSilence(db: Db, { client_id: clientId, gone, total, ids
       details: { agents_late_or_silent: gone, agents: total },
     },
   ]);
+}
+
+/** Every client is told, without figures of the others. */
+async function tellOfSystemMassSilence(db: Db, lost: readonly LostOfClient[]): Promise<void> {
+  const figures = { agents: lost[0]?.system_total ?? 0, silentAgents: lost[0]?.system_gone ?? 0 };
+  const opened = await openMassSilence(
+    db,
+    null,
+    figures,
+    lost.flatMap(({ ids }) => ids ?? []),
+  );
+  const at = await beginning(db, 'mass_silence', opened);
+  if (at === null) return;
+  await tellEveryClient(db, {
+    key: `mass-silence:system:${at.toISOString()}`,
+    eventType: 'mass_silence',
+    severity: 'critical',
+    instanceId: null,
+    message:
+      "Over half of the whole system's agents stopped sending at the same time. That is hardly the agents' doing, so no machine of any client is stopped for silence until an administrator says that it was looked into (spotkeeper mass-silence looked-into --system); look at what is in front of the API: its name, its certificate, its load balancer, its authentication.",
+    details: { scope: 'system' },
+  });
+}
+
+/** One event for what goes on, however many sweeps it takes until the last lease has run out: null when it goes on. */
+async function beginning(db: Db, name: string, opened: boolean): Promise<Date | null> {
+  const { rows } = await sql<{ goes_on: boolean; now: Date }>`
+    select now(), exists (select from sweep_runs where name = ${name}
+      and last_run_at > now() - make_interval(secs => ${MASS_GOES_ON_SECONDS})) as goes_on`.execute(db);
+  await sql`insert into sweep_runs (name, last_run_at) values (${name}, now())
+    on conflict (name) do update set last_run_at = excluded.last_run_at`.execute(db);
+  const [found] = rows;
+  return !found || (found.goes_on && !opened) ? null : found.now;
 }

@@ -280,7 +280,8 @@ export interface StopSwitchesTable {
 /** Open until `closed_at`; see mass-silences.ts. */
 export interface MassSilencesTable {
   id: GeneratedAlways<string>;
-  client_id: string;
+  /** Null for one of the whole system. */
+  client_id: string | null;
   began_at: WithDefault<Timestamp>;
   last_lost_at: WithDefault<Timestamp>;
   agents: number;
@@ -288,12 +289,18 @@ export interface MassSilencesTable {
   closed_at: Timestamp | null;
   closed_by: string | null;
   note: string | null;
+  told_at: Timestamp | null;
 }
 
 export interface SweepRunsTable {
-  /** `leases`, `intake` (one of them could store just now), or `mass_silence:<client>` (when it was seen last). */
+  /**
+   * `leases`, `intake` (one of them could store just now), or when a mass silence was seen last: `mass_silence:<client>`,
+   * and `mass_silence` of the whole system.
+   */
   name: string;
   last_run_at: Timestamp;
+  /** Of the intake: since when its signs have come without a gap. */
+  unbroken_since: WithDefault<Timestamp>;
 }
 
 export interface Database extends NotificationTables, SampleTables, PriceTables {

@@ -1,4 +1,5 @@
 /** What happened, for people: `system_events`. A repeated write of the same key adds nothing. */
+import { sql } from 'kysely';
 import type { SystemEvent } from '../contracts/activities';
 import type { Db } from './connect';
 
@@ -31,4 +32,13 @@ export async function writeEvents(
     )
     .onConflict((conflict) => conflict.column('event_key').doNothing())
     .execute();
+}
+
+/** What concerns the whole system is an event of each client. */
+export async function tellEveryClient(db: Db, event: KeyedEvent): Promise<void> {
+  await sql`
+    insert into system_events (event_key, client_id, event_type, severity, message, details)
+    select ${event.key}::text || ':' || id, id, ${event.eventType}, ${event.severity}, ${event.message},
+      ${JSON.stringify(event.details)}::jsonb
+    from clients on conflict (event_key) do nothing`.execute(db);
 }

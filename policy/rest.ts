@@ -1,5 +1,6 @@
 /** Whether a machine may be put to rest, and how. Pure: what the books and EC2 say comes in, a verdict goes out. */
 import type { HibernationCause, HibernationMethod } from '../contracts/messages';
+import { LEASE_INTERVALS } from '../contracts/policy-defaults';
 
 /** `stop`: it may be done; otherwise why not. */
 export type Verdict = { still: true; message: string } | { still: false; message: string };
@@ -11,6 +12,8 @@ export interface Grounds {
   protected: boolean;
   keptAlive: boolean;
   intakeAlive: boolean;
+  intakeSeconds: number;
+  othersHeard: boolean;
   silentSeconds: number | null;
   saidGoodbye: boolean;
   massSilence: boolean;
@@ -43,7 +46,16 @@ export function judgeCause(
   if (cause === 'idle') return judgeIdleness(seconds, grounds, idle);
   if (grounds.saidGoodbye) return no('it was shut down cleanly');
   if (grounds.massSilence)
-    return no('most of its client fell silent with it, and nobody has said that this was looked into');
+    return no(
+      'most of its client, or of the whole system, is silent, and nobody has said that this was looked into',
+    );
+  if (!grounds.othersHeard)
+    return no('no agent at all was heard lately, though others should be, so its silence may be ours');
+  const lease = LEASE_INTERVALS * grounds.heartbeatIntervalSeconds;
+  if (grounds.intakeSeconds < lease)
+    return no(
+      `heartbeats are taken in again since ${Math.round(grounds.intakeSeconds)} s only, and it may not have had its turn yet`,
+    );
   if (grounds.silentSeconds === null) return no('no heartbeat of it was ever stored');
   if (grounds.silentSeconds < seconds) return no(`it was heard ${Math.round(grounds.silentSeconds)} s ago`);
   return { still: true, message: `nothing was heard of it for ${Math.round(grounds.silentSeconds)} s` };

@@ -261,6 +261,7 @@ export function resumptionEnded(
       draft.becomes('woken');
       state.silentSinceMs = nowMs;
       state.silence = { ...FRESH_SILENCE };
+      state.goodbyeHeld = false; // The stop made it say that.
       break;
     case 'gone':
       state.hibernation = null;

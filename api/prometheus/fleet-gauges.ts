@@ -244,10 +244,10 @@ function ageOf({ runs }: FleetFigures, name: string): Sample[] {
   return run ? [[{}, run.ageSeconds]] : [];
 }
 
-/** Nameless, the oldest alone stands for all. */
+/** Nameless, the oldest alone stands for all; the whole system's goes by the name of `*`. */
 function massSilence({ massSilences }: FleetFigures, named: boolean): Sample[] {
   return massSilences.slice(0, named ? MOST_CLIENTS : 1).map(({ clientId, ageSeconds }): Sample => {
-    return [named ? { client_id: clientId } : ({} as Labels), ageSeconds];
+    return [named ? { client_id: clientId ?? '*' } : ({} as Labels), ageSeconds];
   });
 }
 

@@ -274,13 +274,16 @@ create table stop_switches (
 
 create table sweep_runs (
   name text primary key,
-  last_run_at timestamptz not null
+  last_run_at timestamptz not null,
+  -- Of the intake: since when its signs have come without a gap.
+  unbroken_since timestamptz not null default now()
 );
 
--- Most agents of a client fell silent at once. Until it is closed, nothing is stopped for that.
+-- Most agents of a client, or (null) of the whole system, fell silent at once. Until it is closed, nothing is stopped for
+-- that.
 create table mass_silences (
   id bigint generated always as identity primary key,
-  client_id text not null references clients (id),
+  client_id text references clients (id),
   began_at timestamptz not null default now(),
   -- The latest sweep that lost agents to it.
   last_lost_at timestamptz not null default now(),
@@ -289,9 +292,11 @@ create table mass_silences (
   closed_at timestamptz,
   -- Who looked into it; null when all were heard again before.
   closed_by text,
-  note text
+  note text,
+  -- Of the system's that somebody looked into: when the sweep told its agents.
+  told_at timestamptz
 );
-create unique index mass_silences_open on mass_silences (client_id) where closed_at is null;
+create unique index mass_silences_open on mass_silences (coalesce(client_id, '*')) where closed_at is null;
 create index mass_silences_of_client on mass_silences (client_id, id);
 
 create function announce_system_event() returns trigger language plpgsql as $$
@@ -424,7 +429,7 @@ alter table mass_silences force row level security;
 create policy all_for_worker on mass_silences to spotkeeper_worker using (true) with check (true);
 create policy own_client on mass_silences to spotkeeper_api
   using (client_id = request_client() or request_is_admin())
-  with check (client_id = request_client());
+  with check (client_id = request_client() or (client_id is null and request_is_admin()));
 
 create policy deleted_for_ingest on agents for select to spotkeeper_ingest using (true);
 create policy own_client on clients to spotkeeper_api

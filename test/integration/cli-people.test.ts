@@ -132,6 +132,15 @@ it('shows a mass silence, and says that it was looked into', async () => {
   expect(shown).toMatch(/9 of 12 agents/);
   const done = await json(['mass-silence', 'looked-into', '--note', 'a firewall']);
   expect(done).toMatchObject({ client_id: system.clientId, open: null, closed: [{ agents: 12 }] });
+
+  await system.sql.query(
+    'insert into mass_silences (client_id, agents, silent_agents) values (null, 40, 30)',
+  );
+  const lookInto = ['mass-silence', 'looked-into', '--system', '--note', 'a certificate'];
+  expect(await run(lookInto)).toMatchObject({ code: 1, out: '' });
+  const asAdmin = { ...asUser(), SPOTKEEPER_TOKEN: system.tokens.admin };
+  expect((await run(['mass-silence', 'show'], asAdmin)).out).toMatch(/30 of all 40 agents/);
+  expect(await json(lookInto, asAdmin)).toEqual({ mass_silences: [] });
 });
 
 it('finds a running npm start by its run.json, and takes its admin token for the system alone', async () => {

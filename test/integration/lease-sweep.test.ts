@@ -341,4 +341,102 @@ describe('mass silence', () => {
     await sweepLeases(db, 15);
     expect(await events()).toHaveLength(2);
   });
+
+  describe('of the whole system', () => {
+    /** Clients of one agent each: none of them has enough agents for a mass silence of its own. */
+    const small = async (count: number, ago: number, name = `small-${ago}`) => {
+      for (let number = 0; number < count; number += 1) {
+        const client = `${name}-${number}`;
+        await seedClient(database.url, client);
+        await agent(`of-${client}`, ago, { client });
+      }
+    };
+    const told = async () => {
+      const { rows } = await sql.query(`select event_key, client_id, severity, details from system_events
+        where event_type = 'mass_silence' order by client_id`);
+      return rows;
+    };
+    const lookedInto = async () =>
+      (await sql.query(`select workflow_id from outbox where signal = 'massSilenceLookedInto'`)).rows.length;
+
+    it('is when over half of all agents are, whosever they are: one is open, and every client is told once', async () => {
+      await small(8, 95);
+      await small(4, 5);
+      expect(await sweepLeases(db, 15)).toMatchObject({ lost: 8 });
+      expect(await flags()).toEqual([{ mass: true, n: 8 }]);
+      await sweepLeases(db, 15);
+      expect(await silences()).toEqual([
+        { client_id: null, agents: 12, silent_agents: 8, open: true, closed_by: null },
+      ]);
+      const { rows } = await sql.query('select count(*)::int as n from clients');
+      const events = await told();
+      expect(events).toHaveLength(rows[0].n);
+      expect(events[0]).toMatchObject({ severity: 'critical', details: { scope: 'system' } });
+    });
+
+    it('is when a large client and the few agents of small ones are lost together', async () => {
+      await many(20, 95);
+      await small(3, 95, 'few');
+      await sweepLeases(db, 15);
+      expect(await silences()).toMatchObject([{ client_id: null, agents: 23 }]);
+      expect(await flags()).toEqual([{ mass: true, n: 23 }]);
+    });
+
+    it.each<[string, () => Promise<void>, (string | null)[]]>([
+      ['nine agents are lost', () => small(9, 95, 'nine'), []],
+      [
+        'half of them are',
+        async () => {
+          await small(6, 95);
+          await small(6, 5);
+        },
+        [],
+      ],
+      [
+        'one client alone explains it',
+        async () => {
+          await many(20, 95);
+          await small(1, 95, 'one');
+          await small(3, 5);
+        },
+        ['c1'],
+      ],
+    ])('is not when %s', async (_, given, open) => {
+      await given();
+      expect((await sweepLeases(db, 15)).lost).toBeGreaterThan(0);
+      expect((await silences()).map((one) => one['client_id'])).toEqual(open);
+    });
+
+    it('tells its agents once that an administrator has looked into it', async () => {
+      await small(12, 95, 'told');
+      await sweepLeases(db, 15);
+      await sql.query(`update mass_silences set closed_at = now(), closed_by = 'a person', note = 'x'`);
+      await sweepLeases(db, 15);
+      await sweepLeases(db, 15);
+      expect(await lookedInto()).toBe(12);
+    });
+
+    it('ends by itself when all are heard again, and lets go of whoever no other one holds', async () => {
+      await small(12, 95, 'told');
+      await sweepLeases(db, 15);
+      await sql.query(
+        `update leases set state = 'live', lease_until = now() + interval '1 minute', last_heartbeat_at = now()`,
+      );
+      await agent('unheard', 5, { status: 'orphaned' });
+      await agent('held', 5, { status: 'orphaned', client: 'told-1' });
+      await sql.query(
+        `update leases set state = 'silent', lease_until = now() - interval '1 second' where agent_id = 'held'`,
+      );
+      await sql.query(`update mass_silences set last_lost_at = now() - interval '1 minute'`);
+      await sql.query(
+        `insert into mass_silences (client_id, agents, silent_agents) values ('told-1', 10, 9)`,
+      );
+      await sweepLeases(db, 15);
+      expect(await silences()).toMatchObject([{ open: false }, { open: true }]);
+      const { rows } = await sql.query(
+        `select workflow_id from outbox where signal = 'massSilenceLookedInto'`,
+      );
+      expect(rows).toEqual([{ workflow_id: 'agent:unheard' }]);
+    });
+  });
 });

@@ -110,3 +110,31 @@ it('tells those that are silent, once, and writes who said so', async () => {
   const list = await running.call('GET', '/api/mass-silences', running.alpha.admin);
   expect(list.body).toMatchObject({ mass_silences: [{ client_id: 'beta' }] });
 });
+
+it('of the whole system are for administrators alone to see and to look into', async () => {
+  await running.sql.query(
+    'insert into mass_silences (client_id, agents, silent_agents) values (null, 40, 30)',
+  );
+  const all = '/api/mass-silences';
+  const own = await running.call('GET', all, running.alpha.user);
+  expect(own.body).toEqual({ mass_silences: [] });
+  const shown = await running.call('GET', all, running.alpha.admin);
+  expect(shown.body['mass_silences']).toContainEqual(
+    expect.objectContaining({ client_id: null, agents: 40, silent_agents: 30, still_silent: null }),
+  );
+  const note = 'a certificate';
+  for (const token of [running.alpha.user, running.alpha.client]) {
+    expect((await running.call('PUT', `${all}/looked-into`, token, { note })).status).toBe(403);
+  }
+  const looked = await running.call('PUT', `${all}/looked-into`, running.alpha.admin, { note });
+  expect(looked).toMatchObject({ status: 200, body: { mass_silences: [{ client_id: 'beta' }] } });
+  const { rows } = await running.sql.query(
+    'select closed_by, note, told_at from mass_silences where client_id is null',
+  );
+  // The sweep tells the agents, since it sees all clients'.
+  expect(rows).toEqual([{ closed_by: expect.stringContaining('admin'), note, told_at: null }]);
+  const events = await running.sql.query(
+    `select client_id, severity from system_events where details ->> 'scope' = 'system' order by 1`,
+  );
+  expect(events.rows).toEqual(['alpha', 'beta'].map((client_id) => ({ client_id, severity: 'info' })));
+});

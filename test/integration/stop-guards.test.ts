@@ -4,6 +4,7 @@ import { createRestActivities } from '../../activities/rest-activities';
 import { heldByCap, heldBySwitch } from '../../activities/stop-guards';
 import type { HibernationCause } from '../../contracts/messages';
 import { connectDatabase, type Db } from '../../db/connect';
+import { signIntake } from '../../db/lease-sweep';
 import { TERMINATION_CAP } from '../../db/stop-guards';
 import { createTestDatabase, type TestDatabase } from '../harness/database';
 import { seedClient } from '../harness/seed';
@@ -27,7 +28,7 @@ afterAll(async () => {
 });
 beforeEach(() =>
   sql.query(
-    'truncate agents, instances, leases, instance_standing, sweep_runs, stop_switches, system_events, mass_silences, heartbeat_samples cascade',
+    'truncate agents, instances, leases, instance_standing, sweep_runs, stop_switches, system_events, mass_silences, heartbeat_samples, instance_stops cascade',
   ),
 );
 
@@ -41,7 +42,7 @@ const address = (instanceId: string, clientId = 'c1') => ({
 
 describe('the grounds', () => {
   async function agent(silentSeconds: number): Promise<string> {
-    await sql.query(`insert into sweep_runs values ('intake', now())`);
+    await sql.query(`insert into sweep_runs values ('intake', now(), now() - interval '1 day')`);
     await sql.query(`insert into agents (id, client_id, logical_agent_id, status, health, incarnation, primary_instance_id,
       terminate_wait_seconds, revision) values ('a1', 'c1', 'a1', 'orphaned', 'healthy', 1, 'i-1', 300, 1)`);
     await sql.query(`insert into instance_standing (agent_id, instance_id, client_id, role, incarnation,
@@ -83,6 +84,46 @@ describe('the grounds', () => {
     expect(await confirm('silence', 1_800)).toMatchObject({ still: false });
   });
 
+  describe('of silence, after a goodbye,', () => {
+    /** It said goodbye 2,000 s ago; then its machine was stopped, and started again if that is given. */
+    const saidGoodbye = async (stopped: number | null, started: number | null = null) => {
+      await agent(2_000);
+      await sql.query(`update leases set state = 'offline'`);
+      if (stopped === null) return;
+      await sql.query(
+        `insert into instance_stops (client_id, instance_id, stopped_at, started_at)
+         values ('c1', 'i-1', now() - make_interval(secs => $1), now() - make_interval(secs => $2))`,
+        [stopped, started],
+      );
+    };
+
+    it('are gone', async () => {
+      await saidGoodbye(null);
+      expect(await confirm('silence', 1_800)).toMatchObject({ still: false });
+      expect(await confirm('forgotten', 1_800)).toMatchObject({ still: false });
+    });
+
+    it('hold when a stop of its machine made it say that, and it was started since and never heard', async () => {
+      await saidGoodbye(1_990, 1_850);
+      expect(await confirm('silence', 1_800)).toMatchObject({ still: true });
+    });
+
+    it('count from the start of its machine', async () => {
+      await saidGoodbye(1_990, 1_700);
+      expect(await confirm('silence', 1_800)).toEqual({ still: false, message: 'it was heard 1700 s ago' });
+    });
+
+    it('hold for an agent whose machine still is stopped, so that it can be forgotten', async () => {
+      await saidGoodbye(1_990);
+      expect(await confirm('forgotten', 1_800)).toMatchObject({ still: true });
+    });
+
+    it('are gone when its machine was stopped at some time before', async () => {
+      await saidGoodbye(90_000, 80_000);
+      expect(await confirm('silence', 1_800)).toMatchObject({ still: false });
+    });
+  });
+
   it('of silence are gone while a mass silence is open in which the agent fell silent', async () => {
     await agent(2_000);
     await sql.query(`update leases set lease_until = now() - interval '1900 seconds'`);
@@ -101,6 +142,61 @@ describe('the grounds', () => {
     await sql.query(`update leases set lease_until = now() - interval '1900 seconds'`);
     await sql.query('update mass_silences set closed_at = now()');
     expect(await confirm('silence', 1_800)).toMatchObject({ still: true });
+  });
+
+  it('of silence are gone until the intake, back after a gap, has been there for a lease', async () => {
+    await agent(2_000);
+    const intake = (change: string) => sql.query(`update sweep_runs set ${change} where name = 'intake'`);
+    await intake(`last_run_at = now() - interval '21 seconds'`);
+    await signIntake(db);
+    const verdict = await confirm('silence', 1_800);
+    expect(verdict).toMatchObject({
+      still: false,
+      message: expect.stringContaining('taken in again since 0 s'),
+    });
+    await intake(
+      `unbroken_since = now() - interval '91 seconds', last_run_at = now() - interval '19 seconds'`,
+    );
+    await signIntake(db);
+    expect(await confirm('silence', 1_800)).toMatchObject({ still: true });
+  });
+
+  it('of silence are gone for everyone while most agents of the system are silent', async () => {
+    await agent(90_000);
+    await sql.query(`update leases set lease_until = now() - interval '80000 seconds'`);
+    await sql.query('insert into mass_silences (client_id, agents, silent_agents) values (null, 20, 15)');
+    expect(await confirm('silence', 1_800)).toMatchObject({
+      still: false,
+      message: expect.stringContaining('looked into'),
+    });
+    expect(await confirm('forgotten', 1_800)).toMatchObject({ still: false });
+    await sql.query('update mass_silences set closed_at = now()');
+    expect(await confirm('silence', 1_800)).toMatchObject({ still: true });
+  });
+
+  describe('of silence, when others are live,', () => {
+    const other = (heardAgo: number) =>
+      sql.query(
+        `with standing as (insert into instance_standing (agent_id, instance_id, client_id, role, incarnation,
+           current_incarnation, heartbeat_interval_seconds, revision)
+           values ('b-' || $1, 'i-b-' || $1, 'c2', 'primary', 1, 1, 30, 1))
+         insert into leases (agent_id, instance_id, client_id, revision, state, health, heartbeats, first_heartbeat_at,
+           last_heartbeat_at, lease_until) values ('b-' || $1, 'i-b-' || $1, 'c2', 7, 'live', 'healthy', 9, now(),
+           now() - make_interval(secs => $2), now() + interval '1 minute')`,
+        [String(heardAgo), heardAgo],
+      );
+
+    it('are gone when none of them was heard lately, whosever they are', async () => {
+      await agent(2_000);
+      await other(50);
+      await other(60);
+      expect(await confirm('silence', 1_800)).toMatchObject({
+        still: false,
+        message: expect.stringContaining('no agent at all'),
+      });
+      await other(5);
+      expect(await confirm('silence', 1_800)).toMatchObject({ still: true });
+    });
   });
 
   describe('of idleness', () => {

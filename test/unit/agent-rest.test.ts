@@ -404,6 +404,14 @@ describe('a machine at rest', () => {
     expect(running().hibernate().goodbye().rested({ outcome: 'failed' }).state.status).toBe('offline');
   });
 
+  it('that said goodbye as it was stopped, and is never heard after its start, is silent and stopped again', () => {
+    const subject = running().hibernate().goodbye().rested({ outcome: 'done', method: 'stop' });
+    subject.resume().resumed('started').after(300).after(1_500);
+    expect(subject.acts()).toEqual(['startHibernation']);
+    expect(subject.rested({ outcome: 'cancelled' }).state.status).toBe('orphaned');
+    expect(subject.after(300).acts()).toEqual(['startHibernation']);
+  });
+
   it('needs no successor when EC2 gives notice, but one that is not at rest after all does', () => {
     expect(stopped().notice('i-1').kinds()).toEqual([]);
     const subject = running().hibernate().notice('i-1');
