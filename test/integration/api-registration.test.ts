@@ -46,6 +46,7 @@ test('the first registration makes the agent and its lease', async () => {
     agent_token: expect.stringMatching(/^ski_[\w-]{43}$/),
     role: 'primary',
     incarnation: 1,
+    replica_id: null,
     heartbeat_interval_seconds: 30,
     config_revision: 1,
   });
