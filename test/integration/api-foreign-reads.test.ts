@@ -27,6 +27,8 @@ const CLIENT_ROUTES: Record<string, { address?: string; beta: 'refused' | 'empty
   '/api/agents/:agentId': { beta: 'refused' },
   '/api/agents/:agentId/history': { beta: 'refused' },
   '/api/agents/:agentId/instances': { beta: 'refused' },
+  '/api/agents/:agentId/replicas': { beta: 'refused' },
+  '/api/agents/:agentId/replicas/:replicaId/standing': { beta: 'refused' },
   '/api/agents/:agentId/samples': { beta: 'refused' },
   '/api/agent/instances': { beta: 'empty' },
   '/api/agent/instances?client_id': { address: '/api/agent/instances?client_id=alpha', beta: 'refused' },
@@ -77,6 +79,11 @@ beforeAll(async () => {
      values ('alpha', 10, 9, null, null, null), ('alpha', 10, 9, now(), 'a person', $1)`,
     [MARK],
   );
+  await sql.query(
+    `insert into replica_instances (id, client_id, agent_id, instance_id, replica_type, instance_status)
+     values ($1, 'alpha', $2, $3, 'manual', 'syncing')`,
+    [`${MARK}-agent-r1`, `${MARK}-agent`, `${MARK}-replica`],
+  );
   await running.bookAgent('beta', 'betas-agent', [{ instanceId: 'b-1', role: 'primary', incarnation: 1 }]);
   const { rows } = await sql.query<{ token: string }>(
     `insert into tokens (token_hash, kind, client_id, agent_id, instance_id, incarnation)
@@ -91,6 +98,7 @@ const addressOf = (route: string, address = route) =>
   address
     .replace(':clientId', 'alpha')
     .replace(':agentId', `${MARK}-agent`)
+    .replace(':replicaId', `${MARK}-agent-r1`)
     .replace(':instanceId', `${MARK}-machine`)
     .replace(':channelId', CHANNEL);
 
@@ -121,7 +129,9 @@ describe.each(Object.entries(CLIENT_ROUTES))('%s', (route, { address, beta }) =>
     expect((await running.call('GET', url, 'skc_0123456789abcdef')).status).toBe(401);
   });
 
-  if (!route.startsWith('/api/notification') && !route.endsWith('clients') && !route.includes(':channelId')) {
+  // Some are an administrator's, and one a replica's own.
+  const isAnyones = !route.startsWith('/api/notification') && !route.endsWith('clients');
+  if (isAnyones && !route.includes(':channelId') && !route.includes(':replicaId')) {
     test('its own tokens do', async () => {
       for (const token of [running.alpha.client, running.alpha.user]) {
         const { status, body } = await running.call('GET', url, token);
