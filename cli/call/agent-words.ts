@@ -44,7 +44,7 @@ export function agentWords(agent: AgentDetail, nowMs: number): string {
     ...notesOf(agent, nowMs).map((note, at): [string, string] => [at === 0 ? 'Notes' : '', note]),
     ...living.map((one, at): [string, string] => [
       at === 0 ? 'Machines' : '',
-      `${one.instance_id}, ${one.instance_status}, ${one.instance_type} ${one.mode} in ${one.az}`,
+      `${one.instance_id}, ${one.role === 'replica' ? 'replica' : one.instance_status}, ${one.instance_type} ${one.mode} in ${one.az}`,
     ]),
     ['Workflow', agent.workflow_url ?? agent.workflow_id],
   ];

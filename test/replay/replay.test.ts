@@ -15,6 +15,7 @@ it('has a recorded history of every workflow type', () => {
     'delivery',
     'hibernate',
     'notify',
+    'replica',
     'resume',
     'retire',
     'switch',
