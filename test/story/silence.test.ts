@@ -213,24 +213,4 @@ describe('silence that is hardly the agents', () => {
     await held.becomes('hibernated');
     expect(await system.cloudState(held.instanceId)).toBe('stopped');
   });
-
-  it('of an API that is away makes nobody silent, and stops nobody who was', async () => {
-    const silent = await heardAgent();
-    await system.pass(330);
-    await silent.becomes('orphaned');
-    await system.skip(23 * 60);
-    const heard = await heardAgent();
-    await heard.beats(30, BUSY);
-    await system.killApis();
-    await system.pass(300); // The deadline of the silent one comes in between.
-    expect((await heard.state()).status).toBe('online');
-    expect(await silent.becomes('orphaned')).toMatchObject({ hibernation: null });
-    expect(await system.cloudState(silent.instanceId)).toBe('running');
-    await system.restartApis();
-    await system.pass(45);
-    expect(await heard.events()).not.toContain('agent_silent');
-    await heard.beat(BUSY);
-    await system.pass(300);
-    expect((await silent.becomes('hibernated')).hibernation).toMatchObject({ cause: 'silence' });
-  });
 });
