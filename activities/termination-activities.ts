@@ -3,7 +3,13 @@ import { Context } from '@temporalio/activity';
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
 import type { Ec2Activities, InstanceAddress, TerminationResult } from '../contracts/activities';
 import { failureTypes } from '../contracts/activities';
-import { agentOn, confirmTerminated, markSeen, notFoundMeansGone } from '../db/instances';
+import {
+  agentOn,
+  confirmTerminated,
+  markSeen,
+  markTerminationAttempt,
+  notFoundMeansGone,
+} from '../db/instances';
 import { writeEvents } from '../db/system-events';
 import { ec2Step } from './cloud-failures';
 import type { Ec2Dependencies } from './ec2-dependencies';
@@ -34,6 +40,7 @@ export function createTerminationActivities({
     }
     const held = (await heldBySwitch(db, request)) ?? (await heldByCap(db, request, terminationCap));
     if (held !== null) return { outcome: 'held', message: held };
+    await markTerminationAttempt(db, clientId, instanceId);
     const result = (await cloud.instances.terminate([instanceId])).get(instanceId);
     switch (result?.outcome) {
       case 'requested':

@@ -124,6 +124,8 @@ export interface InstancesTable {
   /** Released to its owner: nothing of ours ends it. */
   kept: Generated<boolean>;
   termination_attempted_at: Timestamp | null;
+  /** When room for its end was taken under the cap on terminations. */
+  end_reserved_at: Timestamp | null;
   /** True only on EC2's own word. */
   termination_confirmed: Generated<boolean>;
   terminated_at: Timestamp | null;

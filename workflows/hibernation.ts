@@ -83,6 +83,7 @@ export async function hibernationWorkflow(input: HibernationInput): Promise<Hibe
     view.phase = 'planning';
     const plan = await ec2.planHibernation({ ...address, cause });
     if (plan.outcome === 'gone') return result('gone', plan.message);
+    if (plan.outcome === 'held') return result('held', plan.message);
     if (plan.outcome === 'impossible') return result('failed', plan.message);
     if (plan.outcome === 'stopped') {
       view.method = 'stop';
@@ -93,7 +94,13 @@ export async function hibernationWorkflow(input: HibernationInput): Promise<Hibe
     const saved = await save(plan.method);
     const late = await countermanded();
     if (late !== null) return result('cancelled', `${late}${leftBehind(saved)}`);
-    if (plan.method === 'image' || plan.method === 'snapshots') return result('done', plan.message, saved);
+    if (plan.method === 'image' || plan.method === 'snapshots') {
+      // Once this is done the agent gives its machine up, which nothing undoes.
+      const end = await ec2.mayEnd(address);
+      if (!end.may) return result('held', `${end.message}${leftBehind(saved)}`);
+      if (cancelled !== null) return result('cancelled', `${String(cancelled)}${leftBehind(saved)}`);
+      return result('done', plan.message, saved);
+    }
     view.phase = 'stopping';
     const askedAt = new Date().toISOString();
     const asked = await ec2.stopInstance({ ...address, how: plan.method, force, reason });
