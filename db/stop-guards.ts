@@ -83,3 +83,24 @@ export function reserveTermination(
     return null;
   });
 }
+
+/**
+ * Gives the room back that was taken for an end which is none of ours.
+ * @param which `unasked`: only if EC2 wasn't asked for the end since it was taken.
+ */
+export async function releaseTermination(
+  db: Db,
+  clientId: string,
+  instanceId: string,
+  which: 'refused' | 'unasked',
+): Promise<void> {
+  await db
+    .updateTable('instances')
+    .set({ end_reserved_at: null })
+    .where('client_id', '=', clientId)
+    .where('id', '=', instanceId)
+    .$if(which === 'unasked', (query) =>
+      query.where(sql<boolean>`(termination_attempted_at >= end_reserved_at) is not true`),
+    )
+    .execute();
+}
