@@ -229,6 +229,8 @@ export interface HibernationResult {
   method: HibernationMethod | null;
   imageId: string | null;
   snapshotIds: string[];
+  /** No worker took a step of its account, so nothing is known of the machine. */
+  unreachable?: true;
   message: string;
 }
 
@@ -364,6 +366,17 @@ export interface RetirementInput {
   /** When the instance became a zombie; the wait counts from here. */
   markedAt: string;
   waitSeconds: number;
+  /** Set when the run goes on from an earlier one. */
+  carried?: RetirementCarried;
+  /** Events after which the run continues as new; the server's own suggestion counts besides. */
+  historyLimitEvents?: number;
+}
+
+export interface RetirementCarried {
+  kept: boolean;
+  accepted: boolean;
+  /** Attempts in a row that no worker of the account took. */
+  untaken: number;
 }
 
 export interface HibernationView {

@@ -4,6 +4,7 @@ import type { ChildReport, InstanceFacts, RetirementOutcome } from '../contracts
 import { signalNames } from '../contracts/messages';
 import { hibernationEnded, hibernationLookedUp, resumptionEnded } from './agent-hibernation';
 import { type AgentState, type Draft, installPrimary, isSuperseded } from './agent-state';
+import { needsOperator, operatorCame } from './agent-troubles';
 
 export function childReport(draft: Draft, report: ChildReport): void {
   const { state } = draft;
@@ -13,8 +14,7 @@ export function childReport(draft: Draft, report: ChildReport): void {
     return resumptionEnded(draft, report.number, report.outcome, report.message);
   }
   if (report.kind === 'needsOperator') {
-    const { message, instanceId } = report;
-    return draft.record({ eventType: 'needs_operator', severity: 'critical', instanceId, message });
+    return needsOperator(draft, report.message, report.instanceId);
   }
   const running = state.activeSwitch;
   if (running?.switchNumber !== report.switchNumber) return;
@@ -51,6 +51,7 @@ export function childReport(draft: Draft, report: ChildReport): void {
 function retirementEnded(draft: Draft, instanceId: string, outcome: RetirementOutcome): void {
   const { state } = draft;
   state.retirements = state.retirements.filter((one) => one.instanceId !== instanceId);
+  operatorCame(draft, instanceId);
   draft.touch();
   if (outcome === 'kept') draft.keep(instanceId, 'somebody asked for it');
   if (outcome !== 'refused') return;
@@ -164,6 +165,7 @@ function switchEnded(draft: Draft, completed: boolean, message: string): void {
   const deleted = state.status === 'deleted';
   const endangered = !deleted && (primary === null || state.notices[primary.instanceId] !== undefined);
   state.recoveriesFailed = completed ? 0 : state.recoveriesFailed + 1;
+  if (completed) operatorCame(draft, null);
   if (endangered) state.recoverAtMs = draft.nowMs + (completed ? 0 : recoveryPauseMs(state));
   else if (state.goodbyeHeld) draft.becomes('goodbye');
   draft.record({

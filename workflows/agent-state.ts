@@ -82,6 +82,8 @@ export const FRESH_SILENCE: Silence = {
   deleteNotBeforeMs: 0,
 };
 
+export const NO_REST_TROUBLES: RestTroubles = { message: null, unreached: 0, unreachedSinceMs: null };
+
 export interface Idleness {
   sinceMs: number;
   warnedAtMs: number | null;
@@ -104,6 +106,15 @@ export interface Hibernation {
   before: keyof typeof BACK_TO;
   previous: Hibernation | null;
   message: string;
+}
+
+/** Why the latest attempts to put the machine to rest came to nothing. */
+export interface RestTroubles {
+  /** The latest reason, which people were told. */
+  message: string | null;
+  /** Attempts in a row for which no worker took any step at EC2, and since when. */
+  unreached: number;
+  unreachedSinceMs: number | null;
 }
 
 export interface AgentState {
@@ -145,6 +156,9 @@ export interface AgentState {
   /** How the machine is, or is being, put to rest. */
   hibernation: Hibernation | null;
   hibernationCount: number;
+  restTroubles: RestTroubles;
+  /** What a person was asked to do, and has not done yet as far as is known. */
+  operatorTold: { instanceId: string | null; message: string }[];
   /** When the primary became that. */
   primarySinceMs: number | null;
   /** Since when EC2 answers NotFound of the primary. */
@@ -211,6 +225,8 @@ export function initialState(
     idleness: null,
     hibernation: null,
     hibernationCount: 0,
+    restTroubles: { ...NO_REST_TROUBLES },
+    operatorTold: [],
     primarySinceMs: null,
     notFoundSinceMs: null,
     goodbyeHeld: false,
@@ -336,6 +352,7 @@ export function installPrimary(state: AgentState, facts: InstanceFacts, nowMs: n
   state.primarySinceMs = nowMs;
   state.hibernation = null;
   state.idleness = null;
+  state.restTroubles = { ...NO_REST_TROUBLES };
   state.incarnation += 1;
   state.primary = facts;
   state.lastPrimary = facts;

@@ -137,7 +137,7 @@ export async function hibernationWorkflow(input: HibernationInput): Promise<Hibe
       if (!noWorkerTookIt(error)) return result('failed', error.cause?.message ?? error.message);
       const message = noWorkerSentence(accountId, region);
       await reportToAgent(agentId, { kind: 'needsOperator', message, instanceId });
-      return result('failed', message);
+      return result('failed', message, { unreachable: true });
     }
   }
 

@@ -138,6 +138,7 @@ const REPORT_FIELDS: Record<ChildReport['kind'], FieldChecks> = {
     method: oneOf(null, 'hibernate', 'stop', 'image', 'snapshots'),
     imageId: textOrNull,
     snapshotIds: (value) => Array.isArray(value) && value.every(text),
+    unreachable: oneOf(undefined, true),
     message: sentence,
   },
   resumptionEnded: { number: count, outcome: oneOf('started', 'gone', 'failed'), message: sentence },

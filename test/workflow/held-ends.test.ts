@@ -65,9 +65,11 @@ it('keeps a machine whose end is held once its image is made', async () => {
 }, 60_000);
 
 describe('the cap', () => {
-  beforeEach(() =>
-    sql.query(`update clients set policy = '{"terminationCapAtLeast": 1, "terminationCapShare": 0}'`),
-  );
+  const none = () => sql.query('update instances set end_reserved_at = null');
+  beforeEach(async () => {
+    await none();
+    await sql.query(`update clients set policy = '{"terminationCapAtLeast": 1, "terminationCapShare": 0}'`);
+  });
   afterEach(() => sql.query(`update clients set policy = '{}'`));
 
   /** Deletes an agent with its machine. */
@@ -81,12 +83,8 @@ describe('the cap', () => {
     ]);
     return (rows as { end_reserved_at: Date | null }[])[0]?.end_reserved_at ?? null;
   };
-  const none = async () => {
-    await sql.query('update instances set end_reserved_at = null');
-  };
 
   it('leaves its room to others when AWS took a machine, or a stop switch holds the rest', async () => {
-    await none();
     const taken = [await spotAgent('taken-1'), await spotAgent('taken-2')];
     for (const { machine } of taken) {
       await fetch(`${plane.simulator.ready.controlUrl}/instances/${machine.instanceId}/vanish`, {
@@ -103,7 +101,6 @@ describe('the cap', () => {
   }, 60_000);
 
   it('leaves its room to others when EC2 refused', async () => {
-    await none();
     const kept = await spotAgent('protected', 'ondemand');
     await protect(kept.machine.instanceId, true);
     const waiting = await retire(kept);
@@ -120,6 +117,14 @@ describe('the cap', () => {
     await protect(kept.machine.instanceId, false);
     expect(await waiting.result()).toBe('terminated');
   }, 60_000);
+
+  it('makes no image while it has no room, and takes its room before the machine is given up', async () => {
+    const [first, second] = [await spotAgent('first'), await spotAgent('second')];
+    await first.hibernate();
+    expect(await first.hibernation.result()).toMatchObject({ outcome: 'done', method: 'image' });
+    await second.hibernate();
+    expect(await second.hibernation.result()).toMatchObject({ outcome: 'held', method: null });
+  }, 60_000);
 });
 
 async function protect(instanceId: string, value: boolean): Promise<void> {
@@ -132,16 +137,3 @@ async function protect(instanceId: string, value: boolean): Promise<void> {
   });
   await ec2.send(change).finally(() => ec2.destroy());
 }
-
-it('makes no image while the cap has no room, and takes its room before the machine is given up', async () => {
-  const [first, second] = [await spotAgent('first'), await spotAgent('second')];
-  await sql.query(`update clients set policy = '{"terminationCapAtLeast": 1, "terminationCapShare": 0}'`);
-  try {
-    await first.hibernate();
-    expect(await first.hibernation.result()).toMatchObject({ outcome: 'done', method: 'image' });
-    await second.hibernate();
-    expect(await second.hibernation.result()).toMatchObject({ outcome: 'held', method: null });
-  } finally {
-    await sql.query(`update clients set policy = '{}'`);
-  }
-}, 60_000);
