@@ -148,8 +148,13 @@ export interface MassSilenceLookedInto {
 }
 
 export interface GoneOffline {
-  /** Null when the sender named none (the sources' ExecStop). */
+  /**
+   * Null when it may be any instance's, since its sender named none and there was more than one: it is recorded, and
+   * changes nothing.
+   */
   instanceId: string | null;
+  /** False when the sender named none (the sources' ExecStop), and it was taken to be the only instance's. */
+  named?: boolean;
   revision: number;
   receivedAt: string;
 }

@@ -136,10 +136,11 @@ export function goneOffline(draft: Draft, goodbye: GoneOffline): void {
   const { state } = draft;
   if (goodbye.instanceId !== null && !isNewer(draft, { ...goodbye, instanceId: goodbye.instanceId })) return;
   const fromPrimary = state.primary !== null && goodbye.instanceId === state.primary.instanceId;
-  const onlyOneEver = goodbye.instanceId === null && state.incarnation <= 1 && state.candidate === null;
+  const sure = goodbye.named !== false || (state.incarnation <= 1 && state.candidate === null);
   const noticed = state.primary !== null && state.notices[state.primary.instanceId] !== undefined;
   const obeyed =
-    (fromPrimary || onlyOneEver) &&
+    fromPrimary &&
+    sure &&
     state.activeSwitch === null &&
     state.hibernation === null &&
     !noticed &&
@@ -148,18 +149,22 @@ export function goneOffline(draft: Draft, goodbye: GoneOffline): void {
   if (obeyed) {
     freshPrimary(state);
     draft.becomes('goodbye');
-  } else if (fromPrimary) {
+  } else if (fromPrimary && sure) {
     state.goodbyeHeld = true;
-  } else if (goodbye.instanceId !== null && goodbye.instanceId === state.candidate?.facts.instanceId) {
+  } else if (
+    sure &&
+    goodbye.instanceId !== null &&
+    goodbye.instanceId === state.candidate?.facts.instanceId
+  ) {
     candidateHealth(draft, goodbye.instanceId, false);
   }
   draft.record({
     eventType: obeyed ? 'agent_offline' : 'offline_not_obeyed',
     severity: 'info',
-    instanceId: goodbye.instanceId,
+    instanceId: goodbye.named === false ? null : goodbye.instanceId,
     message: obeyed
       ? `Agent ${state.logicalAgentId} was shut down cleanly.`
-      : `A goodbye from ${goodbye.instanceId ?? 'an unnamed instance'} was recorded and changes nothing: ${state.activeSwitch ? `switch ${state.activeSwitch.switchNumber} runs` : state.hibernation ? 'it is at rest' : 'it is not the primary, or was given notice'}.`,
+      : `A goodbye from ${(goodbye.named !== false && goodbye.instanceId) || 'an unnamed instance'} was recorded and changes nothing: ${state.activeSwitch ? `switch ${state.activeSwitch.switchNumber} runs` : state.hibernation ? 'it is at rest' : 'it is not the primary, or was given notice'}.`,
   });
 }
 

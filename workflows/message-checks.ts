@@ -92,7 +92,12 @@ export function checkMassSilenceLookedInto(input: unknown): Checked<MassSilenceL
 }
 
 export function checkGoneOffline(input: unknown): Checked<GoneOffline> {
-  return checkFields(input, { instanceId: textOrNull, revision: count, receivedAt: instant });
+  return checkFields(input, {
+    instanceId: textOrNull,
+    named: oneOf(undefined, true, false),
+    revision: count,
+    receivedAt: instant,
+  });
 }
 
 export function checkTerminationNotice(input: unknown): Checked<TerminationNotice> {

@@ -319,8 +319,33 @@ describe('a goodbye', () => {
     expect(running().on(goodbye('i-1')).state.status).toBe('offline');
   });
 
+  const unnamed = (revision: number): AgentEvent => ({
+    kind: 'goneOffline',
+    message: { instanceId: 'i-1', named: false, revision, receivedAt: iso(T0) },
+  });
+
   it('that names no instance is obeyed while there has only been one', () => {
-    expect(running().on(goodbye(null)).state.status).toBe('offline');
+    expect(running().on(unnamed(9)).state.status).toBe('offline');
+  });
+
+  it('that names no instance and comes twice, late, takes nobody offline again', () => {
+    const subject = running().on(unnamed(9)).beat('i-1', 10);
+    expect(subject.on(unnamed(9))).toMatchObject({ publication: null, state: { status: 'online' } });
+  });
+
+  it('that names no instance changes nothing once a candidate, or another primary, is there', () => {
+    const subject = running();
+    subject.requestSwitch();
+    subject.candidate('i-2');
+    expect(subject.on(unnamed(9)).state).toMatchObject({ status: 'online', goodbyeHeld: false });
+    subject.cutOver('i-2');
+    expect(subject.on(unnamed(10)).state.status).toBe('online');
+  });
+
+  it('that may be any instance is recorded only', () => {
+    const subject = running().on(goodbye(null));
+    expect(subject.state.status).toBe('online');
+    expect(subject.eventTypes).toEqual(['offline_not_obeyed']);
   });
 
   it('of a zombie does not take its successor down, named or not', () => {
