@@ -39,6 +39,8 @@ export interface AgentPublication {
   hibernation: HibernationView | null;
   activeSwitch: string | null;
   policy: AgentPolicy;
+  /** Rises when the policy changes. */
+  configRevision: number;
   standings: { instanceId: string; role: InstanceRole; incarnation: number }[];
   instances: InstanceChange[];
   /** Released to their owners: never terminated by us. */

@@ -142,6 +142,8 @@ export interface AgentState {
   recoveriesFailed: number;
   retirements: Retirement[];
   policy: AgentPolicy;
+  /** Rises when the policy changes, so that an agent sees from a reply that its configuration is another. */
+  configRevision: number;
   keepAliveUntilMs: number | null;
   /** When the last keep-alive ended; silence and idleness count from there at the earliest. */
   keepAliveEndedMs: number | null;
@@ -216,6 +218,7 @@ export function initialState(
     recoveriesFailed: 0,
     retirements: [],
     policy,
+    configRevision: 1,
     keepAliveUntilMs: null,
     keepAliveEndedMs: null,
     protected: false,

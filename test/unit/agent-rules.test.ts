@@ -1,5 +1,6 @@
 /** The agent's reducer: each rule of who is who, without Temporal. */
 import type { InstanceSighting } from '../../contracts/activities';
+import { DEFAULT_POLICY } from '../../contracts/policy-defaults';
 import { nextDeadlineMs } from '../../workflows/agent-deadlines';
 import type { AgentEvent } from '../../workflows/agent-transitions';
 import { iso, running, Subject, T0 } from '../harness/agent-subject';
@@ -17,6 +18,17 @@ describe('registration', () => {
     const before = subject.state;
     expect(subject.register(facts('i-1'))).toEqual({ result: 'accepted', role: 'primary', incarnation: 1 });
     expect(subject.state).toEqual(before);
+  });
+
+  it('raises the revision of the configuration when a later one brings another policy', () => {
+    const subject = new Subject();
+    const faster = { ...DEFAULT_POLICY, heartbeatIntervalSeconds: 5 };
+    subject.register(facts('i-1'), null, faster);
+    expect(subject.publication?.configRevision).toBe(1);
+    subject.register(facts('i-1'), null, faster);
+    expect(subject.state.configRevision).toBe(1);
+    subject.register(facts('i-1'));
+    expect(subject.publication?.configRevision).toBe(2);
   });
 
   it('refuses a second machine while the primary lives', () => {
