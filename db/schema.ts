@@ -281,7 +281,7 @@ export interface MassSilencesTable {
 
 export interface SweepRunsTable {
   /**
-   * `leases`, `intake` (one of them could store just now), or when a mass silence was seen last: `mass_silence:<client>`,
+   * `leases`, `intake` (one of them could store just now), `intake_away` and `intake_back` (intake-outages.ts), or when a mass silence was seen last: `mass_silence:<client>`,
    * and `mass_silence` of the whole system.
    */
   name: string;
