@@ -3,7 +3,7 @@ import { Context } from '@temporalio/activity';
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
 import { imageName, snapshotKey } from '../cloud/deterministic-names';
 import type { InstanceDescription, PowerOutcome } from '../cloud/instance-port';
-import type { HibernationActivities, StopResult } from '../contracts/activities';
+import type { HibernationActivities, InstanceAddress, StopResult } from '../contracts/activities';
 import { failureTypes } from '../contracts/activities';
 import { autoTerminateOf } from '../db/agent-book';
 import { noteStarted, noteStopped } from '../db/instance-stops';
@@ -11,14 +11,18 @@ import { markSeen, notFoundMeansGone } from '../db/instances';
 import { planRest } from '../policy/rest';
 import { ec2Step } from './cloud-failures';
 import { agentTags, type Ec2Dependencies } from './ec2-dependencies';
-import { heldBySwitch } from './stop-guards';
+import { heldByCap, heldBySwitch } from './stop-guards';
 
 const ASK_AGAIN = '5 s';
 
 /** EC2 shows a new instance within seconds; with the pauses between, these attempts take half a minute. */
 const ATTEMPTS_FOR_A_NEW_INSTANCE = 7;
 
-export function createHibernationActivities({ cloud, db }: Ec2Dependencies): HibernationActivities {
+export function createHibernationActivities({
+  cloud,
+  db,
+  terminationCap,
+}: Ec2Dependencies): HibernationActivities {
   return {
     planHibernation: (request) =>
       ec2Step(async () => {
@@ -46,9 +50,23 @@ export function createHibernationActivities({ cloud, db }: Ec2Dependencies): Hib
           return { outcome: 'stopped', message: `EC2 calls ${instanceId} stopped already` };
         }
         const plan = planRest(await machineOf(found), cause, await autoTerminateOf(db, clientId, agentId));
-        return plan.method === null
-          ? { outcome: 'impossible', message: plan.message }
-          : { outcome: 'plan', method: plan.method, message: plan.message };
+        const { method, message } = plan;
+        if (method === null) return { outcome: 'impossible', message };
+        if (method === 'image' || method === 'snapshots') {
+          // Nothing is saved for an end that can't come.
+          const held = await endHeld(request, 'look');
+          if (held !== null) return { outcome: 'held', message: held };
+        }
+        return { outcome: 'plan', method, message };
+      }),
+
+    mayEnd: (request) =>
+      ec2Step(async () => {
+        const autoTerminate = await autoTerminateOf(db, request.clientId, request.agentId);
+        const held = autoTerminate
+          ? await endHeld(request, 'take')
+          : `Auto-terminate is off: ${request.instanceId} is not ended.`;
+        return held === null ? { may: true as const } : { may: false as const, message: held };
       }),
 
     stopInstance: (request) =>
@@ -162,6 +180,10 @@ export function createHibernationActivities({ cloud, db }: Ec2Dependencies): Hib
         }
       }),
   };
+
+  async function endHeld(address: InstanceAddress, how: 'look' | 'take'): Promise<string | null> {
+    return (await heldBySwitch(db, address)) ?? (await heldByCap(db, address, terminationCap, how));
+  }
 
   async function afterWrongState(clientId: string, instanceId: string, message: string) {
     const state = (await cloud.instances.describeOne(instanceId))?.state;

@@ -26,14 +26,15 @@ export async function heldBySwitch(
   return message;
 }
 
-/** Why the cap has no room for another end, or null, with the attempt noted. One alert a window. */
+/** Why the cap has no room for another end, or null, with the room taken unless this is a `look`. One alert a window. */
 export async function heldByCap(
   db: Db,
   address: InstanceAddress,
   cap: TerminationCap,
+  how: 'look' | 'take' = 'take',
 ): Promise<string | null> {
   const { clientId, agentId, instanceId } = address;
-  const held = await reserveTermination(db, clientId, instanceId, cap);
+  const held = await reserveTermination(db, clientId, instanceId, cap, how);
   if (held === null) return null;
   const message = `Instance ${instanceId} is not ended yet: ${held}.`;
   const window = Math.floor(Date.now() / 1000 / cap.windowSeconds);

@@ -1,9 +1,18 @@
 /** Ending an instance: asked for after a last look at the books, and written down on EC2's own word alone. */
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
+import { CloudError } from '../cloud/cloud-error';
+import type { TerminationOutcome } from '../cloud/instance-port';
 import type { Ec2Activities, InstanceAddress, TerminationResult } from '../contracts/activities';
 import { failureTypes } from '../contracts/activities';
-import { agentOn, confirmTerminated, markSeen, notFoundMeansGone } from '../db/instances';
+import {
+  agentOn,
+  confirmTerminated,
+  markSeen,
+  markTerminationAttempt,
+  notFoundMeansGone,
+} from '../db/instances';
+import { releaseTermination } from '../db/stop-guards';
 import { writeEvents } from '../db/system-events';
 import { ec2Step } from './cloud-failures';
 import type { Ec2Dependencies } from './ec2-dependencies';
@@ -28,13 +37,20 @@ export function createTerminationActivities({
   /** The books are read just before the call: the last look before something that can't be undone. */
   async function terminate(request: InstanceAddress & { reason: string }): Promise<TerminationResult> {
     const { clientId, instanceId } = request;
+    const ended = await hasEnded(clientId, instanceId);
     const holder = await agentOn(db, instanceId);
     if (holder !== null) {
       return { outcome: 'refused', message: `${instanceId} is the primary of agent ${holder}.` };
     }
+    // Of what AWS took, or somebody else ended, nothing is held back, and it takes no room under the cap.
+    if (ended) {
+      await releaseTermination(db, clientId, instanceId, 'unasked');
+      return { outcome: 'requested' };
+    }
     const held = (await heldBySwitch(db, request)) ?? (await heldByCap(db, request, terminationCap));
     if (held !== null) return { outcome: 'held', message: held };
-    const result = (await cloud.instances.terminate([instanceId])).get(instanceId);
+    await markTerminationAttempt(db, clientId, instanceId);
+    const result = await askToEnd(clientId, instanceId);
     switch (result?.outcome) {
       case 'requested':
         return { outcome: 'requested' };
@@ -53,6 +69,29 @@ export function createTerminationActivities({
       }
       case undefined:
         return terminationFailed(request, 'warning', 'EmptyReply', `EC2 said nothing of ${instanceId}.`);
+    }
+  }
+
+  async function hasEnded(clientId: string, instanceId: string): Promise<boolean> {
+    const found = await cloud.instances.describeOne(instanceId);
+    if (found === null) return notFoundMeansGone(db, clientId, instanceId);
+    await markSeen(db, clientId, instanceId);
+    return found.state === 'terminated' || found.state === 'shutting-down';
+  }
+
+  /** What EC2 did not take ends nothing, so its room goes to another; what it may have taken keeps it. */
+  async function askToEnd(clientId: string, instanceId: string): Promise<TerminationOutcome | undefined> {
+    try {
+      const result = (await cloud.instances.terminate([instanceId])).get(instanceId);
+      const taken =
+        result?.outcome === 'requested' || (result?.outcome === 'failed' && result.error.ambiguous);
+      if (!taken) await releaseTermination(db, clientId, instanceId, 'refused');
+      return result;
+    } catch (error) {
+      if (error instanceof CloudError && !error.ambiguous) {
+        await releaseTermination(db, clientId, instanceId, 'refused');
+      }
+      throw error;
     }
   }
 

@@ -42,6 +42,8 @@ export interface AgentPublication {
   hibernation: HibernationView | null;
   activeSwitch: string | null;
   policy: AgentPolicy;
+  /** Rises when the policy changes. */
+  configRevision: number;
   standings: { instanceId: string; role: InstanceRole; incarnation: number }[];
   instances: InstanceChange[];
   replicaMode: ReplicaMode;
@@ -194,6 +196,8 @@ export type HibernationPlan =
   /** It is stopped already. */
   | { outcome: 'stopped'; message: string }
   | { outcome: 'gone'; message: string }
+  /** It could only be ended, and a stop switch or the cap holds that back. */
+  | { outcome: 'held'; message: string }
   /** Nothing can or may be done; says why. */
   | { outcome: 'impossible'; message: string };
 
@@ -245,6 +249,11 @@ export interface HibernationActivities {
   ): Promise<{ snapshotIds: string[] }>;
   /** Fails, to be retried, until all are completed; for good when one failed. */
   proveSnapshotsCompleted(request: InstanceAddress & { snapshotIds: string[] }): Promise<{ message: string }>;
+  /**
+   * Whether a machine of which all is saved may be ended now: the last look before its agent gives it up. Takes the room
+   * that its end needs under the cap.
+   */
+  mayEnd(request: InstanceAddress): Promise<{ may: true } | { may: false; message: string }>;
   startInstance(request: InstanceAddress & { reason: string }): Promise<{
     outcome: ResumptionOutcome;
     message: string;

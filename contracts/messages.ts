@@ -160,8 +160,13 @@ export interface MassSilenceLookedInto {
 }
 
 export interface GoneOffline {
-  /** Null when the sender named none (the sources' ExecStop). */
+  /**
+   * Null when it may be any instance's, since its sender named none and there was more than one: it is recorded, and
+   * changes nothing.
+   */
   instanceId: string | null;
+  /** False when the sender named none (the sources' ExecStop), and it was taken to be the only instance's. */
+  named?: boolean;
   revision: number;
   receivedAt: string;
 }
@@ -242,6 +247,8 @@ export interface HibernationResult {
   method: HibernationMethod | null;
   imageId: string | null;
   snapshotIds: string[];
+  /** No worker took a step of its account, so nothing is known of the machine. */
+  unreachable?: true;
   message: string;
 }
 
@@ -377,6 +384,17 @@ export interface RetirementInput {
   /** When the instance became a zombie; the wait counts from here. */
   markedAt: string;
   waitSeconds: number;
+  /** Set when the run goes on from an earlier one. */
+  carried?: RetirementCarried;
+  /** Events after which the run continues as new; the server's own suggestion counts besides. */
+  historyLimitEvents?: number;
+}
+
+export interface RetirementCarried {
+  kept: boolean;
+  accepted: boolean;
+  /** Attempts in a row that no worker of the account took. */
+  untaken: number;
 }
 
 export interface HibernationView {

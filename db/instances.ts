@@ -47,6 +47,7 @@ export async function writeInstance(
         agent_id: sql`case when ${TAKEN_OVER} then excluded.agent_id else instances.agent_id end`,
         kept: sql`instances.kept and not ${TAKEN_OVER}`,
         termination_attempted_at: sql`case when not ${TAKEN_OVER} then instances.termination_attempted_at end`,
+        end_reserved_at: sql`case when not ${TAKEN_OVER} then instances.end_reserved_at end`,
         instance_type: eb.ref('excluded.instance_type'),
         az: eb.ref('excluded.az'),
         region: eb.ref('excluded.region'),

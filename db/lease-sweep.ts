@@ -15,6 +15,7 @@ import { sql } from 'kysely';
 import { signalNames } from '../contracts/messages';
 import { LEASE_INTERVALS } from '../contracts/policy-defaults';
 import type { Db } from './connect';
+import { noteIntakeAway, noteIntakeBack } from './intake-outages';
 import {
   closeEndedMassSilences,
   openMassSilence,
@@ -77,7 +78,11 @@ export function sweepLeases(db: Db, gapSeconds: number): Promise<SweepResult> {
           > now() - make_interval(secs => ${INTAKE_AWAY_SECONDS}), false) as intake_is_there
       from sweep_runs where name in ('leases', 'intake')`.execute(transaction);
     // Not noted as a sweep, so that the first one after it finds a gap.
-    if (!rows[0]?.intake_is_there) return NOT_SWEPT;
+    if (!rows[0]?.intake_is_there) {
+      await noteIntakeAway(transaction);
+      return NOT_SWEPT;
+    }
+    await noteIntakeBack(transaction);
     await sql`insert into sweep_runs (name, last_run_at) values ('leases', now())
       on conflict (name) do update set last_run_at = excluded.last_run_at`.execute(transaction);
     await tellOfSystemLookedInto(transaction);

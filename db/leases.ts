@@ -183,7 +183,7 @@ with known as materialized (
   from moved where told and not offline
   union all
   select client_id, 'agent:' || agent_id, '${signalNames.goneOffline}', jsonb_build_object('instanceId',
-    case when named then instance_id end, 'revision', revision, 'receivedAt', ${iso('now()')})
+    instance_id, 'named', named, 'revision', revision, 'receivedAt', ${iso('now()')})
   from moved where told and offline
   union all
   select client_id, 'agent:' || agent_id, '${signalNames.goneOffline}', jsonb_build_object('instanceId', null,

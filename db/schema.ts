@@ -126,6 +126,8 @@ export interface InstancesTable {
   /** Released to its owner: nothing of ours ends it. */
   kept: Generated<boolean>;
   termination_attempted_at: Timestamp | null;
+  /** When room for its end was taken under the cap on terminations. */
+  end_reserved_at: Timestamp | null;
   /** True only on EC2's own word. */
   termination_confirmed: Generated<boolean>;
   terminated_at: Timestamp | null;
@@ -294,7 +296,7 @@ export interface MassSilencesTable {
 
 export interface SweepRunsTable {
   /**
-   * `leases`, `intake` (one of them could store just now), or when a mass silence was seen last: `mass_silence:<client>`,
+   * `leases`, `intake` (one of them could store just now), `intake_away` and `intake_back` (intake-outages.ts), or when a mass silence was seen last: `mass_silence:<client>`,
    * and `mass_silence` of the whole system.
    */
   name: string;

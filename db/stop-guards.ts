@@ -4,7 +4,6 @@
  */
 import { sql } from 'kysely';
 import type { Db } from './connect';
-import { markTerminationAttempt } from './instances';
 
 export const SYSTEM = 'system';
 
@@ -42,8 +41,8 @@ export interface TerminationCap {
 export const TERMINATION_CAP: TerminationCap = { windowSeconds: 3_600, share: 0.1, atLeast: 5 };
 
 /**
- * Notes an attempt to end an instance if the cap has room for it, in one step with the count. A repeat for the same
- * instance takes no more room.
+ * Takes the room that the end of an instance needs under the cap, in one step with the count; `look` takes none. A repeat
+ * for the same instance takes no more room.
  * @returns null, or why not.
  */
 export function reserveTermination(
@@ -51,13 +50,14 @@ export function reserveTermination(
   clientId: string,
   instanceId: string,
   cap: TerminationCap,
+  how: 'look' | 'take' = 'take',
 ): Promise<string | null> {
   return db.transaction().execute(async (transaction) => {
     await sql`select pg_advisory_xact_lock(hashtext('terminations'), hashtext(${clientId}))`.execute(
       transaction,
     );
     const { rows } = await sql<{ recent: number; all: number; share: number | null; atLeast: number | null }>`
-      select count(*) filter (where termination_attempted_at > now() - make_interval(secs => ${cap.windowSeconds})
+      select count(*) filter (where end_reserved_at > now() - make_interval(secs => ${cap.windowSeconds})
           and id <> ${instanceId})::int as recent,
         count(*) filter (where instance_status <> 'terminated'
           or terminated_at > now() - make_interval(secs => ${cap.windowSeconds}))::int as "all",
@@ -72,7 +72,35 @@ export function reserveTermination(
     if (counted.recent >= most) {
       return `${counted.recent} of the client's ${counted.all} machines were ended within the last ${Math.round(cap.windowSeconds)} s, and its cap is ${most}`;
     }
-    await markTerminationAttempt(transaction, clientId, instanceId);
+    if (how === 'take') {
+      await transaction
+        .updateTable('instances')
+        .set({ end_reserved_at: sql`now()` })
+        .where('client_id', '=', clientId)
+        .where('id', '=', instanceId)
+        .execute();
+    }
     return null;
   });
+}
+
+/**
+ * Gives the room back that was taken for an end which is none of ours.
+ * @param which `unasked`: only if EC2 wasn't asked for the end since it was taken.
+ */
+export async function releaseTermination(
+  db: Db,
+  clientId: string,
+  instanceId: string,
+  which: 'refused' | 'unasked',
+): Promise<void> {
+  await db
+    .updateTable('instances')
+    .set({ end_reserved_at: null })
+    .where('client_id', '=', clientId)
+    .where('id', '=', instanceId)
+    .$if(which === 'unasked', (query) =>
+      query.where(sql<boolean>`(termination_attempted_at >= end_reserved_at) is not true`),
+    )
+    .execute();
 }

@@ -6,6 +6,7 @@ import { hibernationEnded, hibernationLookedUp, resumptionEnded } from './agent-
 import { promotionDecided, replicaLookedUp, replicaReport } from './agent-replicas';
 import { type AgentState, type Draft, installPrimary, isSuperseded, type Promotion } from './agent-state';
 import { emergencyFor } from './agent-switching';
+import { needsOperator, operatorCame } from './agent-troubles';
 
 export function childReport(draft: Draft, report: ChildReport): void {
   const { state } = draft;
@@ -15,8 +16,7 @@ export function childReport(draft: Draft, report: ChildReport): void {
     return resumptionEnded(draft, report.number, report.outcome, report.message);
   }
   if (report.kind === 'needsOperator') {
-    const { message, instanceId } = report;
-    return draft.record({ eventType: 'needs_operator', severity: 'critical', instanceId, message });
+    return needsOperator(draft, report.message, report.instanceId);
   }
   if ('replicaId' in report) return replicaReport(draft, report);
   const running = state.activeSwitch;
@@ -54,6 +54,7 @@ export function childReport(draft: Draft, report: ChildReport): void {
 function retirementEnded(draft: Draft, instanceId: string, outcome: RetirementOutcome): void {
   const { state } = draft;
   state.retirements = state.retirements.filter((one) => one.instanceId !== instanceId);
+  operatorCame(draft, instanceId);
   draft.touch();
   if (outcome === 'kept') draft.keep(instanceId, 'somebody asked for it');
   if (outcome !== 'refused') return;
@@ -182,6 +183,7 @@ function switchEnded(draft: Draft, completed: boolean, message: string): void {
   const deleted = state.status === 'deleted';
   const endangered = !deleted && (primary === null || state.notices[primary.instanceId] !== undefined);
   state.recoveriesFailed = completed ? 0 : state.recoveriesFailed + 1;
+  if (completed) operatorCame(draft, null);
   if (endangered) state.recoverAtMs = draft.nowMs + (completed ? 0 : recoveryPauseMs(state));
   else if (state.goodbyeHeld) draft.becomes('goodbye');
   draft.record({

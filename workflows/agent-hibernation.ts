@@ -13,6 +13,7 @@ import type {
 import { type Draft, type Hibernation, FRESH_SILENCE, freshPrimary } from './agent-state';
 import { finishForgetting, forgetTheGone } from './agent-deletion';
 import { BACK_TO } from './agent-status';
+import { forgetUnreached, isOutOfReach, restFailed, restSucceeded } from './agent-troubles';
 import { emergencyFor, primaryIsGone, startSwitch } from './agent-switching';
 
 /** How long a hibernation may take until its workflow is asked after: an image of a large disk takes its time. */
@@ -50,13 +51,15 @@ export function startHibernation(
   const { clientId, agentId, logicalAgentId, policy } = state;
   const input = { clientId, agentId, logicalAgentId, number, instance, policy, ...order };
   draft.effect({ kind: 'startHibernation', workflowId, input });
-  draft.record({
-    eventType: 'hibernation_started',
-    severity: 'info',
-    instanceId: instance.instanceId,
-    message: `Agent ${logicalAgentId} is put to rest: ${order.reason}.`,
-    details: { cause: order.cause, workflow_id: workflowId, force: order.force },
-  });
+  // A further try at what went wrong is made quietly.
+  if (order.cause === 'person' || state.restTroubles.message === null)
+    draft.record({
+      eventType: 'hibernation_started',
+      severity: 'info',
+      instanceId: instance.instanceId,
+      message: `Agent ${logicalAgentId} is put to rest: ${order.reason}.`,
+      details: { cause: order.cause, workflow_id: workflowId, force: order.force },
+    });
   return { number, workflowId };
 }
 
@@ -73,6 +76,7 @@ export function hibernationEnded(draft: Draft, number: number, result: Hibernati
   if (hibernation?.number !== number || hibernation.phase !== 'hibernating') return;
   switch (result.outcome) {
     case 'done':
+      restSucceeded(draft);
       if (hibernation.cancelled && (result.method === 'image' || result.method === 'snapshots')) {
         return cameToNothing(draft, hibernation, tooLate(hibernation.cancelled, result));
       }
@@ -84,6 +88,9 @@ export function hibernationEnded(draft: Draft, number: number, result: Hibernati
     case 'cancelled':
     case 'held':
     case 'failed':
+      if (hibernation.cause === 'forgotten' && result.unreachable && isOutOfReach(draft.state, draft.nowMs)) {
+        return forgetUnreached(draft, hibernation, result);
+      }
       return cameToNothing(draft, hibernation, result);
   }
 }
@@ -168,8 +175,9 @@ function atRest(draft: Draft, hibernation: Hibernation, result: HibernationResul
 /** The machine goes on as it was; what it was to be put to rest for is looked at again later. */
 function cameToNothing(draft: Draft, hibernation: Hibernation, result: HibernationResult): void {
   const { state, nowMs } = draft;
+  const { told, pauseMs } = restFailed(draft, result);
   backToLife(draft, hibernation);
-  const againAtMs = nowMs + state.policy.retrySeconds * 1000;
+  const againAtMs = nowMs + pauseMs;
   if (state.idleness) state.idleness.notBeforeMs = againAtMs;
   if (state.silence) {
     state.silence.notBeforeMs = againAtMs;
@@ -177,13 +185,14 @@ function cameToNothing(draft: Draft, hibernation: Hibernation, result: Hibernati
       state.silence.deleteNotBeforeMs = againAtMs + DELETION_PAUSE_MS;
   }
   const cancelled = result.outcome === 'cancelled';
-  draft.record({
-    eventType: cancelled ? 'hibernation_cancelled' : 'hibernation_failed',
-    severity: cancelled ? 'info' : 'warning',
-    instanceId: hibernation.instanceId,
-    message: `Agent ${state.logicalAgentId} was not put to rest: ${result.message}`,
-    details: { cause: hibernation.cause, outcome: result.outcome },
-  });
+  if (!told || hibernation.cause === 'person')
+    draft.record({
+      eventType: cancelled ? 'hibernation_cancelled' : 'hibernation_failed',
+      severity: cancelled ? 'info' : 'warning',
+      instanceId: hibernation.instanceId,
+      message: `Agent ${state.logicalAgentId} was not put to rest: ${result.message}`,
+      details: { cause: hibernation.cause, outcome: result.outcome },
+    });
   if (state.notices[hibernation.instanceId]) {
     emergencyFor(draft, hibernation.instanceId, `${hibernation.instanceId} has a notice of EC2`);
   }

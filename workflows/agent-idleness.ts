@@ -19,6 +19,7 @@ export function idlenessHeard(draft: Draft, news: HeartbeatNews): void {
   }
   const warned = state.idleness !== null && state.idleness.warnedAtMs !== null;
   state.idleness = null;
+  state.restTroubles.message = null; // The next idleness is another matter.
   if (state.hibernation?.cause === 'idle') cancelHibernation(draft, 'its GPU is busy again');
   if (!warned) return;
   draft.record({

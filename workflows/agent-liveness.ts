@@ -145,10 +145,11 @@ export function goneOffline(draft: Draft, goodbye: GoneOffline): void {
   const { state } = draft;
   if (goodbye.instanceId !== null && !isNewer(draft, { ...goodbye, instanceId: goodbye.instanceId })) return;
   const fromPrimary = state.primary !== null && goodbye.instanceId === state.primary.instanceId;
-  const onlyOneEver = goodbye.instanceId === null && state.incarnation <= 1 && state.candidate === null;
+  const sure = goodbye.named !== false || (state.incarnation <= 1 && state.candidate === null);
   const noticed = state.primary !== null && state.notices[state.primary.instanceId] !== undefined;
   const obeyed =
-    (fromPrimary || onlyOneEver) &&
+    fromPrimary &&
+    sure &&
     state.activeSwitch === null &&
     state.hibernation === null &&
     !noticed &&
@@ -157,9 +158,9 @@ export function goneOffline(draft: Draft, goodbye: GoneOffline): void {
   if (obeyed) {
     freshPrimary(state);
     draft.becomes('goodbye');
-  } else if (fromPrimary) {
+  } else if (fromPrimary && sure) {
     state.goodbyeHeld = true;
-  } else if (goodbye.instanceId !== null) {
+  } else if (sure && goodbye.instanceId !== null) {
     if (goodbye.instanceId === state.candidate?.facts.instanceId) {
       candidateHealth(draft, goodbye.instanceId, false);
     }
@@ -169,10 +170,10 @@ export function goneOffline(draft: Draft, goodbye: GoneOffline): void {
   draft.record({
     eventType: obeyed ? 'agent_offline' : 'offline_not_obeyed',
     severity: 'info',
-    instanceId: goodbye.instanceId,
+    instanceId: goodbye.named === false ? null : goodbye.instanceId,
     message: obeyed
       ? `Agent ${state.logicalAgentId} was shut down cleanly.`
-      : `A goodbye from ${goodbye.instanceId ?? 'an unnamed instance'} was recorded and changes nothing: ${state.activeSwitch ? `switch ${state.activeSwitch.switchNumber} runs` : state.hibernation ? 'it is at rest' : 'it is not the primary, or was given notice'}.`,
+      : `A goodbye from ${(goodbye.named !== false && goodbye.instanceId) || 'an unnamed instance'} was recorded and changes nothing: ${state.activeSwitch ? `switch ${state.activeSwitch.switchNumber} runs` : state.hibernation ? 'it is at rest' : 'it is not the primary, or was given notice'}.`,
   });
 }
 

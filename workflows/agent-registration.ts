@@ -15,6 +15,8 @@ export function register(draft: Draft, { facts, policy, launch }: Registration):
   }
   if (JSON.stringify(state.policy) !== JSON.stringify(policy)) {
     state.policy = policy;
+    // What the first registration brings is the first configuration.
+    if (state.incarnation > 0) state.configRevision += 1;
     draft.touch();
   }
   if (state.primary?.instanceId === facts.instanceId) return sameInstanceAgain(draft, facts);

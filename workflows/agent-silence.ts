@@ -9,7 +9,7 @@
  * Nothing here stops a machine by itself: it starts a hibernation, which asks once more whether the silence goes on.
  */
 import type { InstanceFacts, MassSilenceLookedInto } from '../contracts/messages';
-import { type AgentState, type Draft, FRESH_SILENCE, type Silence } from './agent-state';
+import { type AgentState, type Draft, FRESH_SILENCE, NO_REST_TROUBLES, type Silence } from './agent-state';
 import { startHibernation } from './agent-hibernation';
 import { close } from './agent-deletion';
 
@@ -19,6 +19,7 @@ export function fallSilent(draft: Draft, lastHeardMs: number, mass: boolean): vo
   // A keep-alive that ended after the last heartbeat began the count anew.
   state.silentSinceMs = Math.max(lastHeardMs, state.keepAliveEndedMs ?? 0);
   state.silence = { ...FRESH_SILENCE, mass };
+  state.restTroubles = { ...NO_REST_TROUBLES };
 }
 
 /** Most of its client is silent with it, as turns out when others' leases end after its own. */

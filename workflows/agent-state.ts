@@ -97,6 +97,8 @@ export const FRESH_SILENCE: Silence = {
   deleteNotBeforeMs: 0,
 };
 
+export const NO_REST_TROUBLES: RestTroubles = { message: null, unreached: 0, unreachedSinceMs: null };
+
 export interface Idleness {
   sinceMs: number;
   warnedAtMs: number | null;
@@ -121,6 +123,15 @@ export interface Hibernation {
   message: string;
   /** Its workflow was told to stop, and this is why: an end of the machine that it reports after that is not taken. */
   cancelled?: string | null;
+}
+
+/** Why the latest attempts to put the machine to rest came to nothing. */
+export interface RestTroubles {
+  /** The latest reason, which people were told. */
+  message: string | null;
+  /** Attempts in a row for which no worker took any step at EC2, and since when. */
+  unreached: number;
+  unreachedSinceMs: number | null;
 }
 
 export interface AgentState {
@@ -155,6 +166,8 @@ export interface AgentState {
   replicasFailed: number;
   replicaNotBeforeMs: number;
   policy: AgentPolicy;
+  /** Rises when the policy changes, so that an agent sees from a reply that its configuration is another. */
+  configRevision: number;
   keepAliveUntilMs: number | null;
   /** When the last keep-alive ended; silence and idleness count from there at the earliest. */
   keepAliveEndedMs: number | null;
@@ -169,6 +182,9 @@ export interface AgentState {
   /** How the machine is, or is being, put to rest. */
   hibernation: Hibernation | null;
   hibernationCount: number;
+  restTroubles: RestTroubles;
+  /** What a person was asked to do, and has not done yet as far as is known. */
+  operatorTold: { instanceId: string | null; message: string }[];
   /** When the primary became that. */
   primarySinceMs: number | null;
   /** Since when EC2 answers NotFound of the primary. */
@@ -242,6 +258,7 @@ export function initialState(
     replicasFailed: 0,
     replicaNotBeforeMs: 0,
     policy,
+    configRevision: 1,
     keepAliveUntilMs: null,
     keepAliveEndedMs: null,
     protected: false,
@@ -251,6 +268,8 @@ export function initialState(
     idleness: null,
     hibernation: null,
     hibernationCount: 0,
+    restTroubles: { ...NO_REST_TROUBLES },
+    operatorTold: [],
     primarySinceMs: null,
     notFoundSinceMs: null,
     goodbyeHeld: false,
@@ -380,6 +399,7 @@ export function installPrimary(state: AgentState, facts: InstanceFacts, nowMs: n
   state.primarySinceMs = nowMs;
   state.hibernation = null;
   state.idleness = null;
+  state.restTroubles = { ...NO_REST_TROUBLES };
   state.incarnation += 1;
   state.primary = facts;
   state.lastPrimary = facts;

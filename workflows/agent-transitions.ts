@@ -237,6 +237,7 @@ function publicationOf(draft: Draft): AgentPublication | null {
     idleWarning: idleWarningOf(state),
     hibernation: hibernationView(state),
     policy: state.policy,
+    configRevision: state.configRevision,
     standings: [
       ...(primary
         ? [{ instanceId: primary.instanceId, role: 'primary' as const, incarnation: state.incarnation }]

@@ -91,6 +91,7 @@ export async function hibernationWorkflow(input: HibernationInput): Promise<Hibe
     const plan = await unlessCancelled(ec2.planHibernation({ ...address, cause }));
     if (plan === null) return result('cancelled', cancelled ?? reason);
     if (plan.outcome === 'gone') return result('gone', plan.message);
+    if (plan.outcome === 'held') return result('held', plan.message);
     if (plan.outcome === 'impossible') return result('failed', plan.message);
     if (plan.outcome === 'stopped') {
       view.method = 'stop';
@@ -103,7 +104,13 @@ export async function hibernationWorkflow(input: HibernationInput): Promise<Hibe
       return result('cancelled', `${cancelled}; what was begun to be saved is left to itself`);
     const late = await countermanded();
     if (late !== null) return result('cancelled', `${late}${leftBehind(saved)}`);
-    if (plan.method === 'image' || plan.method === 'snapshots') return result('done', plan.message, saved);
+    if (plan.method === 'image' || plan.method === 'snapshots') {
+      // Once this is done the agent gives its machine up, which nothing undoes.
+      const end = await ec2.mayEnd(address);
+      if (!end.may) return result('held', `${end.message}${leftBehind(saved)}`);
+      if (cancelled !== null) return result('cancelled', `${String(cancelled)}${leftBehind(saved)}`);
+      return result('done', plan.message, saved);
+    }
     view.phase = 'stopping';
     const askedAt = new Date().toISOString();
     const asked = await stop(plan.method);
@@ -161,7 +168,7 @@ export async function hibernationWorkflow(input: HibernationInput): Promise<Hibe
       if (!noWorkerTookIt(error)) return result('failed', error.cause?.message ?? error.message);
       const message = noWorkerSentence(accountId, region);
       await reportToAgent(agentId, { kind: 'needsOperator', message, instanceId });
-      return result('failed', message);
+      return result('failed', message, { unreachable: true });
     }
   }
 

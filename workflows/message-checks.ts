@@ -100,7 +100,12 @@ export function checkMassSilenceLookedInto(input: unknown): Checked<MassSilenceL
 }
 
 export function checkGoneOffline(input: unknown): Checked<GoneOffline> {
-  return checkFields(input, { instanceId: textOrNull, revision: count, receivedAt: instant });
+  return checkFields(input, {
+    instanceId: textOrNull,
+    named: oneOf(undefined, true, false),
+    revision: count,
+    receivedAt: instant,
+  });
 }
 
 export function checkTerminationNotice(input: unknown): Checked<TerminationNotice> {
@@ -146,6 +151,7 @@ const REPORT_FIELDS: Record<ChildReport['kind'], FieldChecks> = {
     method: oneOf(null, 'hibernate', 'stop', 'image', 'snapshots'),
     imageId: textOrNull,
     snapshotIds: (value) => Array.isArray(value) && value.every(text),
+    unreachable: oneOf(undefined, true),
     message: sentence,
   },
   resumptionEnded: { number: count, outcome: oneOf('started', 'gone', 'failed'), message: sentence },

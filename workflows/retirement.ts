@@ -3,9 +3,11 @@ import {
   ActivityFailure,
   CancellationScope,
   condition,
+  continueAsNew,
   defineSignal,
   log,
   setHandler,
+  workflowInfo,
 } from '@temporalio/workflow';
 import type { RetirementInput, RetirementOutcome } from '../contracts/messages';
 import { signalNames } from '../contracts/messages';
@@ -17,14 +19,22 @@ export const keepSignal = defineSignal(signalNames.keep);
 /** How long EC2 gets to finish a termination that it has accepted, before it is asked for once more. */
 const PROOF_DEADLINE = '10 min';
 
+/** While no worker takes its steps the pause between attempts is doubled up to this often: an hour at the default. */
+const LONGEST_PAUSE = 12;
+
+/** A stop switch or a protection can hold an end back for months. */
+const HISTORY_LIMIT_EVENTS = 8_000;
+
 export async function retirementWorkflow(input: RetirementInput): Promise<RetirementOutcome> {
   const { clientId, agentId, instanceId, accountId, region, reason } = input;
   const address = { clientId, agentId, instanceId, accountId, region };
   const ec2 = ec2Activities(accountId, region);
   const prove = ec2Activities(accountId, region, { scheduleToCloseTimeout: PROOF_DEADLINE });
-  let kept = false;
+  let kept = input.carried?.kept ?? false;
   /** EC2 has accepted the termination: from then on it can only be proved. */
-  let accepted = false;
+  let accepted = input.carried?.accepted ?? false;
+  /** Attempts in a row that no worker of the account took: said once, and made ever more seldom. */
+  let untaken = input.carried?.untaken ?? 0;
   const keep = () => {
     kept = true;
   };
@@ -36,6 +46,7 @@ export async function retirementWorkflow(input: RetirementInput): Promise<Retire
   async function attempt(): Promise<RetirementOutcome | null> {
     try {
       const asked = await ec2.terminateInstance({ ...address, reason });
+      untaken = 0;
       if (asked.outcome === 'refused') return 'refused';
       if (asked.outcome === 'failed' || asked.outcome === 'held') return null;
       accepted = true;
@@ -43,7 +54,8 @@ export async function retirementWorkflow(input: RetirementInput): Promise<Retire
       return 'terminated';
     } catch (error) {
       if (!(error instanceof ActivityFailure)) throw error;
-      if (noWorkerTookIt(error)) {
+      untaken = noWorkerTookIt(error) ? untaken + 1 : 0;
+      if (untaken === 1) {
         const message = `${noWorkerSentence(accountId, region)} Instance ${instanceId} waits to be terminated.`;
         await reportToAgent(agentId, { kind: 'needsOperator', message, instanceId });
       }
@@ -58,9 +70,19 @@ export async function retirementWorkflow(input: RetirementInput): Promise<Retire
     while (!kept || accepted) {
       const outcome = await attempt();
       if (outcome !== null) return outcome;
-      await condition(() => kept && !accepted, input.retrySeconds * 1000);
+      const pause = Math.min(2 ** Math.max(0, untaken - 1), LONGEST_PAUSE);
+      await condition(() => kept && !accepted, input.retrySeconds * 1000 * pause);
+      if (isLong()) {
+        const carried = { kept, accepted, untaken };
+        await continueAsNew<typeof retirementWorkflow>({ ...input, carried });
+      }
     }
     return 'kept';
+  }
+
+  function isLong(): boolean {
+    const { historyLength, continueAsNewSuggested } = workflowInfo();
+    return continueAsNewSuggested || historyLength >= (input.historyLimitEvents ?? HISTORY_LIMIT_EVENTS);
   }
 
   return CancellationScope.nonCancellable(async () => {

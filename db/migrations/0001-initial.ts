@@ -110,6 +110,8 @@ create table instances (
   seen_at timestamptz,
   kept boolean not null default false,
   termination_attempted_at timestamptz,
+  -- When room for its end was taken under the cap on terminations.
+  end_reserved_at timestamptz,
   termination_confirmed boolean not null default false,
   terminated_at timestamptz,
   created_at timestamptz not null default now(),

@@ -92,6 +92,11 @@ const WORDS: Record<string, EventWords> = {
     systemDoes: 'It is tried again every few minutes.',
     personCan: 'See to the permissions of the worker’s role if the message names them.',
   },
+  intake_away: {
+    systemDoes:
+      'Agents ask again by themselves, and every lease is extended once heartbeats are stored again.',
+    personCan: 'Start the API, or see to the database: /ready of each says what it lacks.',
+  },
   mass_silence: {
     systemDoes:
       'No machine is stopped for it until a person has looked: so many at once point to the network or to this system.',

@@ -49,12 +49,8 @@ export class Subject {
     return this.on({ kind: 'clock' }, seconds * 1000);
   }
 
-  register(instance: InstanceFacts, launch: Registration['launch'] = null) {
-    const transition = onRegister(
-      this.state,
-      { facts: instance, policy: DEFAULT_POLICY, launch },
-      this.nowMs,
-    );
+  register(instance: InstanceFacts, launch: Registration['launch'] = null, policy = DEFAULT_POLICY) {
+    const transition = onRegister(this.state, { facts: instance, policy, launch }, this.nowMs);
     this.take(transition);
     return transition.answer;
   }

@@ -19,13 +19,26 @@ export interface ControlPlane {
   stop(): Promise<void>;
 }
 
-export async function startControlPlane(): Promise<ControlPlane> {
+/** @param cloud flags of the simulator besides. */
+export async function startControlPlane(...cloud: string[]): Promise<ControlPlane> {
   installRuntime();
   const [temporal, database, simulator] = await Promise.all([
     connectTemporal(),
     createTestDatabase(),
     // An account of its own names task queues of its own; the server is shared by all test files.
-    startSimulator('--account', uniqueAccount(), '--boot', 'none', '--synthetic', '1', '--boot-seconds', '0'),
+    startSimulator(
+      ...[
+        '--account',
+        uniqueAccount(),
+        '--boot',
+        'none',
+        '--synthetic',
+        '1',
+        '--boot-seconds',
+        '0',
+        ...cloud,
+      ],
+    ),
   ]);
   const { client } = temporal;
   const connection = await NativeConnection.connect({ address: temporal.address });

@@ -42,6 +42,7 @@ function publication(agentId: string, over: Partial<AgentPublication> = {}): Age
     idleWarning: null,
     hibernation: null,
     policy: DEFAULT_POLICY,
+    configRevision: 1,
     standings: [{ instanceId: primary.instanceId, role: 'primary', incarnation: 1 }],
     instances: [
       {
@@ -91,6 +92,21 @@ it('writes a publication once, however often it is repeated', async () => {
   await publishAgent(db, publication('repeat'));
   expect(await eventsOf('repeat')).toHaveLength(1);
   expect(await agentRow('repeat')).toMatchObject({ status: 'online', revision: '1' });
+});
+
+it('puts the revision of the configuration where heartbeats are answered from', async () => {
+  const revisionOf = async () =>
+    (
+      await db
+        .selectFrom('instance_standing')
+        .select('config_revision')
+        .where('agent_id', '=', 'configured')
+        .executeTakeFirstOrThrow()
+    ).config_revision;
+  await publishAgent(db, publication('configured'));
+  expect(await revisionOf()).toBe(1);
+  await publishAgent(db, publication('configured', { revision: 2, configRevision: 2 }));
+  expect(await revisionOf()).toBe(2);
 });
 
 it('keeps what is newer when an older publication comes late', async () => {

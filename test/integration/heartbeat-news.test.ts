@@ -198,6 +198,10 @@ describe('news', () => {
     await young.send();
     expect((await young.send({ status: 'offline', named: false })).told).toBe(true);
     expect(await young.lease()).toMatchObject({ state: 'offline' });
+    expect((await young.news()).at(-1)).toMatchObject({
+      signal: 'goneOffline',
+      payload: { instanceId: 'i-1', named: false, revision: 2 },
+    });
     const moved = await Sender.with({ incarnation: 2, current_incarnation: 2 });
     await moved.send();
     expect((await moved.send({ status: 'offline', named: false })).told).toBe(true);

@@ -117,6 +117,37 @@ describe('while no intake can store a heartbeat', () => {
     expect(await sweepLeases(db, 15)).toEqual({ swept: true, extended: 0, lost: 2 });
   });
 
+  it('tells every client once that it is away for a minute, and once that it is back, of each outage', async () => {
+    const told = async () => {
+      const { rows } = await sql.query(
+        `select event_type, severity, count(*)::int / (select count(*) from clients)::int as times from system_events
+         where event_type like 'intake%' group by 1, 2 order by 1`,
+      );
+      return rows;
+    };
+    const away = { event_type: 'intake_away', severity: 'critical', times: 1 };
+    const back = { event_type: 'intake_back', severity: 'info', times: 1 };
+    await sweptLately();
+    await signed(55);
+    await sweepLeases(db, 15);
+    expect(await told()).toEqual([]);
+    await signed(61);
+    await sweepLeases(db, 15);
+    await sweepLeases(db, 15);
+    expect(await told()).toEqual([away]);
+    for (let sweep = 0; sweep < 2; sweep += 1) {
+      await signIntake(db);
+      await sweepLeases(db, 15);
+    }
+    expect(await told()).toEqual([away, back]);
+    await sql.query(
+      `update sweep_runs set last_run_at = last_run_at - interval '1 hour' where name like 'intake_%'`,
+    );
+    await signed(61);
+    await sweepLeases(db, 15);
+    expect(await told()).toEqual([{ ...away, times: 2 }, back]);
+  });
+
   it('takes a system whose intake never was for one whose intake is away', async () => {
     await sweptLately();
     await lease('never', -1);

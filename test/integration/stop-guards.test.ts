@@ -307,7 +307,7 @@ describe('the cap', () => {
     expect(await end('c1-5')).toBeNull();
     expect(await end('c1-6')).not.toBeNull();
     await sql.query(
-      `update instances set termination_attempted_at = now() - interval '61 minutes' where id = 'c1-1'`,
+      `update instances set end_reserved_at = now() - interval '61 minutes' where id = 'c1-1'`,
     );
     expect(await end('c1-6')).toBeNull();
   });

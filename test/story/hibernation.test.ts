@@ -112,12 +112,21 @@ it('ends nothing while the stop switch is set, and goes on when it is lifted', a
     holds: true,
     switches: [{ scope: 'system', reason: 'looking into a bill' }],
   });
-  await system.call('POST', `agents/${agent.agentId}/hibernate`);
-  await agent.event('agent_hibernated');
+  await crash(agent);
+  const failed = await agent.event('hibernation_failed');
+  expect(failed).toMatchObject({ details: { cause: 'silence', outcome: 'held' } });
   const held = await agent.event('stop_held');
   expect(held.message).toContain('looking into a bill');
+  // It is a one-time spot machine, which could only be imaged and ended.
+  expect(await agent.state()).toMatchObject({
+    primary: { instanceId: agent.firstInstanceId },
+    hibernation: null,
+  });
+  const first = system.temporal.client.workflow.getHandle(`hibernate:${agent.agentId}:1`);
+  expect(await first.result()).toMatchObject({ outcome: 'held', method: null, imageId: null });
   expect(await cloudState(agent.firstInstanceId)).toBe('running');
   expect((await system.call('DELETE', 'stop-switch')).body).toEqual({ holds: false, switches: [] });
+  await agent.event('agent_hibernated');
   await reaches(agent.firstInstanceId, 'terminated');
 }, 120_000);
 

@@ -45,16 +45,103 @@ describe('silence', () => {
     expect(subject.state.status).toBe('orphaned');
     expect(subject.after(299).acts()).toEqual([]);
     expect(subject.after(1).acts()).toEqual(['startHibernation']);
-    expect(subject.eventTypes).toEqual(['hibernation_started']);
+    expect(subject.eventTypes).toEqual([]);
     subject.rested({ outcome: 'held' });
     until(subject, 7_200);
     expect(subject.effects.slice(-1)).toMatchObject([{ kind: 'startHibernation', input: { force: true } }]);
     expect(subject.publication?.events).toMatchObject([
       { eventType: 'agent_force_stop', severity: 'critical' },
-      { eventType: 'hibernation_started' },
     ]);
-    subject.rested({ outcome: 'failed' }).after(300);
-    expect(subject.eventTypes).toEqual(['hibernation_started']);
+    expect(subject.rested({ outcome: 'failed' }).after(300).acts()).toEqual(['startHibernation']);
+  });
+
+  it('that comes to nothing says why once for each reason', () => {
+    const subject = until(until(silent(), 300), 1_800);
+    expect(subject.rested({ outcome: 'held', message: 'a switch' }).eventTypes).toEqual([
+      'hibernation_failed',
+    ]);
+    expect(subject.after(300).rested({ outcome: 'held', message: 'a switch' }).eventTypes).toEqual([]);
+    expect(subject.after(300).rested({ outcome: 'failed', message: 'no' }).eventTypes).toEqual([
+      'hibernation_failed',
+    ]);
+    expect(subject.after(300).acts()).toEqual(['startHibernation']);
+  });
+
+  describe('of a machine whose account no worker serves', () => {
+    const no = 'No worker serves AWS account unknown.';
+    /** As the hibernation's workflow reports it. */
+    const unreached = (subject: Subject) => {
+      const { instanceId } = subject.state.hibernation!;
+      subject.on({ kind: 'childReport', message: { kind: 'needsOperator', message: no, instanceId } });
+      const asked = subject.eventTypes;
+      subject.rested({ outcome: 'failed', unreachable: true, message: no });
+      return [...asked, ...subject.eventTypes];
+    };
+    /** Lets time pass until the next attempt, at most so long; returns how many seconds that took. */
+    const nextAttempt = (subject: Subject, most: number) => {
+      for (let seconds = 60; seconds <= most; seconds += 60) {
+        if (subject.after(60).acts().includes('startHibernation')) return seconds;
+      }
+      return null;
+    };
+
+    it('is told once, and tried ever more seldom, up to an hour', () => {
+      const subject = until(until(silent(), 300), 7_200);
+      expect(unreached(subject)).toEqual(['needs_operator', 'hibernation_failed']);
+      const pauses: (number | null)[] = [];
+      for (let attempt = 0; attempt < 6; attempt += 1) {
+        pauses.push(nextAttempt(subject, 4_000));
+        expect(subject.eventTypes).toEqual([]);
+        expect(unreached(subject)).toEqual([]);
+      }
+      expect(pauses).toEqual([300, 600, 1_200, 2_400, 3_600, 3_600]);
+    });
+
+    it('is tried as often as ever, and told anew, once a worker takes the steps', () => {
+      const subject = until(until(silent(), 300), 7_200);
+      for (let attempt = 0; attempt < 4; attempt += 1) {
+        unreached(subject);
+        nextAttempt(subject, 4_000);
+      }
+      subject.rested({ outcome: 'failed', message: 'EC2 refused' });
+      expect(nextAttempt(subject, 4_000)).toBe(300);
+      expect(unreached(subject)).toEqual(['needs_operator', 'hibernation_failed']);
+    });
+
+    it('ends in the deletion of its agent after seven days, with a record that nothing was saved', () => {
+      const subject = until(until(silent(), 300), 7_200);
+      while (subject.state.hibernation?.cause !== 'forgotten') {
+        unreached(subject);
+        expect(nextAttempt(subject, 8 * DAYS)).not.toBeNull();
+      }
+      expect(unreached(subject)).toEqual(['agent_deleted', 'instance_kept']);
+      expect(subject.state).toMatchObject({ status: 'deleted', primary: null, retirements: [] });
+      expect(subject.publication).toMatchObject({
+        keptInstanceIds: ['i-1'],
+        events: [
+          {
+            severity: 'warning',
+            message: expect.stringMatching(
+              /i-1 could not be reached since .*nothing of it was saved.*No worker serves/,
+            ),
+            details: { snapshot_ids: [], automatic: true, unreached: true },
+          },
+          {},
+        ],
+      });
+    });
+
+    it('waits for a worker that was there until lately', () => {
+      const subject = until(until(silent(), 300), 1_800)
+        .rested({ outcome: 'done', method: 'stop' })
+        .after(7 * DAYS);
+      expect(subject.state.hibernation?.cause).toBe('forgotten');
+      unreached(subject);
+      expect(subject.state.status).toBe('hibernated');
+      expect(nextAttempt(subject, 8_000)).not.toBeNull();
+      subject.rested({ outcome: 'done', method: 'snapshots', snapshotIds: ['snap-1'] });
+      expect(subject.state.status).toBe('deleted');
+    });
   });
 
   it('waits for a switch to end, also when the deadline of the forced stop comes meanwhile', () => {

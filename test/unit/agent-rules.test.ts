@@ -1,5 +1,6 @@
 /** The agent's reducer: each rule of who is who, without Temporal. */
 import type { InstanceSighting } from '../../contracts/activities';
+import { DEFAULT_POLICY } from '../../contracts/policy-defaults';
 import { nextDeadlineMs } from '../../workflows/agent-deadlines';
 import type { AgentEvent } from '../../workflows/agent-transitions';
 import { iso, running, Subject, T0 } from '../harness/agent-subject';
@@ -17,6 +18,17 @@ describe('registration', () => {
     const before = subject.state;
     expect(subject.register(facts('i-1'))).toEqual({ result: 'accepted', role: 'primary', incarnation: 1 });
     expect(subject.state).toEqual(before);
+  });
+
+  it('raises the revision of the configuration when a later one brings another policy', () => {
+    const subject = new Subject();
+    const faster = { ...DEFAULT_POLICY, heartbeatIntervalSeconds: 5 };
+    subject.register(facts('i-1'), null, faster);
+    expect(subject.publication?.configRevision).toBe(1);
+    subject.register(facts('i-1'), null, faster);
+    expect(subject.state.configRevision).toBe(1);
+    subject.register(facts('i-1'));
+    expect(subject.publication?.configRevision).toBe(2);
   });
 
   it('refuses a second machine while the primary lives', () => {
@@ -319,8 +331,33 @@ describe('a goodbye', () => {
     expect(running().on(goodbye('i-1')).state.status).toBe('offline');
   });
 
+  const unnamed = (revision: number): AgentEvent => ({
+    kind: 'goneOffline',
+    message: { instanceId: 'i-1', named: false, revision, receivedAt: iso(T0) },
+  });
+
   it('that names no instance is obeyed while there has only been one', () => {
-    expect(running().on(goodbye(null)).state.status).toBe('offline');
+    expect(running().on(unnamed(9)).state.status).toBe('offline');
+  });
+
+  it('that names no instance and comes twice, late, takes nobody offline again', () => {
+    const subject = running().on(unnamed(9)).beat('i-1', 10);
+    expect(subject.on(unnamed(9))).toMatchObject({ publication: null, state: { status: 'online' } });
+  });
+
+  it('that names no instance changes nothing once a candidate, or another primary, is there', () => {
+    const subject = running();
+    subject.requestSwitch();
+    subject.candidate('i-2');
+    expect(subject.on(unnamed(9)).state).toMatchObject({ status: 'online', goodbyeHeld: false });
+    subject.cutOver('i-2');
+    expect(subject.on(unnamed(10)).state.status).toBe('online');
+  });
+
+  it('that may be any instance is recorded only', () => {
+    const subject = running().on(goodbye(null));
+    expect(subject.state.status).toBe('online');
+    expect(subject.eventTypes).toEqual(['offline_not_obeyed']);
   });
 
   it('of a zombie does not take its successor down, named or not', () => {

@@ -7,6 +7,14 @@ import {
   checkTerminationNotice,
 } from '../../workflows/message-checks';
 
+const RESTED = {
+  kind: 'hibernationEnded',
+  number: 1,
+  method: 'image',
+  imageId: null,
+  snapshotIds: [],
+  message: 'so',
+};
 const pool = { instanceType: 'p3.2xlarge', zone: 'us-east-1a', option: 'spot' };
 
 it.each([
@@ -15,6 +23,8 @@ it.each([
   [{ kind: 'launchAbandoned', switchNumber: 1, launchId: 'l', instanceId: null, message: '' }],
   [{ kind: 'needsOperator', message: 'come', instanceId: null }],
   [{ kind: 'retirementEnded', instanceId: 'i-1', outcome: 'kept' }],
+  [{ ...RESTED, outcome: 'done', imageId: 'ami-1' }],
+  [{ ...RESTED, outcome: 'failed', unreachable: true }],
 ])('takes the report %j', (report) => {
   expect(checkChildReport(report)).toEqual({ ok: true, message: report });
 });
@@ -24,6 +34,7 @@ it.each([
   [{ kind: 'poolRefused', switchNumber: 1, pool: { zone: 'a' }, message: '' }],
   [{ kind: 'switchEnded', switchNumber: 1, outcome: 'fine', message: '' }],
   [{ kind: 'instanceLaunched', switchNumber: '1', launchId: 'l', instanceId: 'i-1', pool }],
+  [{ ...RESTED, outcome: 'failed', unreachable: 'x' }],
   [{ kind: 'unheardOf' }],
   [undefined],
 ])('refuses the report %j', (report) => {

@@ -3,6 +3,7 @@
  * parent otherwise): its state goes with it, its switch and its retirement run on and still reach it.
  */
 import type { WorkflowHandle } from '@temporalio/client';
+import { Client } from 'pg';
 import type { AgentStateView, SwitchAccepted } from '../../contracts/messages';
 import { connectDatabase } from '../../db/connect';
 import { storeBeats } from '../../db/leases';
@@ -136,6 +137,36 @@ it('keeps state, switch and retirement over continue-as-new', async () => {
   );
   recordHistory(retirement.workflowId, 'retire-kept');
 });
+
+it('goes on with a retirement that is held back for long, and hears of its keep in any run', async () => {
+  const { client, simulator, taskQueue, clientId } = plane;
+  const sql = new Client({ connectionString: plane.databaseUrl });
+  await sql.connect();
+  await sql.query(`insert into stop_switches (scope, reason, set_by) values ('system', 'look first', 'ann')`);
+  try {
+    const held = [];
+    for (const name of ['ended', 'kept']) {
+      const { instanceId, accountId, region } = await launchByHand(simulator.ready);
+      const agentId = `${name}-${taskQueue}`;
+      const times = { markedAt: new Date().toISOString(), waitSeconds: 0, retrySeconds: 0.2 };
+      const address = { clientId, agentId, logicalAgentId: agentId, instanceId, accountId, region };
+      const input = { ...address, ...times, reason: 'superseded', historyLimitEvents: 30 };
+      const workflowId = `retire:${instanceId}`;
+      held.push(await client.workflow.start('retirementWorkflow', { workflowId, taskQueue, args: [input] }));
+    }
+    const [ended, kept] = held.map(({ workflowId }) => client.workflow.getHandle(workflowId));
+    for (const [index, { firstExecutionRunId }] of held.entries()) {
+      const continued = async () => (await [ended, kept][index]!.describe()).runId !== firstExecutionRunId;
+      await until('it was continued', continued, 30_000);
+    }
+    await kept!.signal('keep');
+    expect(await kept!.result()).toBe('kept');
+    await sql.query('delete from stop_switches');
+    expect(await ended!.result()).toBe('terminated');
+  } finally {
+    await sql.end();
+  }
+}, 120_000);
 
 it('loses no heartbeat when each is a signal, whatever runs it goes through, nor what was told before', async () => {
   const { client, simulator, taskQueue, clientId } = plane;
