@@ -30,7 +30,7 @@ async function main(): Promise<void> {
     onGap: () => feed.lookAgain(),
     onOutage: (error) => log.warn({ err: error }, 'events are not heard from the database; trying again'),
   });
-  const { server, metricsServer, tokens, intake, drain } = createApi({
+  const { server, metricsServer, tokens, intake, closeIdleConnections, drain } = createApi({
     apiDb,
     ingestDb,
     metricsDb,
@@ -70,7 +70,7 @@ async function main(): Promise<void> {
   });
   /** Those whose answer is given, kept for the next heartbeat, and those that never asked, which Node counts as busy. */
   function closeUnused(): void {
-    server.closeIdleConnections();
+    closeIdleConnections();
     for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
   }
 
