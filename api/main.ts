@@ -32,7 +32,7 @@ async function main(): Promise<void> {
     onGap: () => feed.lookAgain(),
     onOutage: (error) => log.warn({ err: error }, 'events are not heard from the database; trying again'),
   });
-  const { server, metricsServer, tokens, intake, drain } = createApi({
+  const { server, metricsServer, tokens, intake, closeIdleConnections, drain } = createApi({
     apiDb,
     ingestDb,
     metricsDb,
@@ -80,7 +80,7 @@ async function main(): Promise<void> {
   });
   /** Those whose answer is given, kept for the next heartbeat, and those that never asked, which Node counts as busy. */
   function closeUnused(): void {
-    server.closeIdleConnections();
+    closeIdleConnections();
     for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
   }
 

@@ -20,6 +20,8 @@ import { Problem, writeProblem } from './http/problem';
 import { fleetRoutes } from './fleet-routes';
 import { instanceRoutes } from './instance-routes';
 import type { TokenCache } from './http/token-cache';
+import { type ConnectionsOptions, HeartbeatConnections } from './intake/heartbeat-connections';
+import { beatAddressOf } from './intake/heartbeat-head';
 import { HeartbeatIntake } from './intake/heartbeat-intake';
 import { addOutboxGauges } from './intake/outbox-gauges';
 import { SignalDelivery } from './intake/signal-delivery';
@@ -59,14 +61,14 @@ export interface ApiParts {
 }
 
 /** A sender that is slower, or holds a connection without a word, isn't waited for. */
-function patience(requestTimeoutMs: number): ServerOptions {
+function patience(requestTimeoutMs: number) {
   return {
     requestTimeout: requestTimeoutMs,
     headersTimeout: requestTimeoutMs / 2,
     connectionsCheckingInterval: Math.min(2_000, requestTimeoutMs / 4),
     // Longer than the sources' longest pause between two heartbeats.
     keepAliveTimeout: 75_000,
-  };
+  } satisfies ServerOptions;
 }
 
 export interface Api {
@@ -76,6 +78,8 @@ export interface Api {
   /** To be told of revocations. */
   tokens: TokenCache;
   intake: HeartbeatIntake;
+  /** Closes connections whose answers are given, kept for the next request. */
+  closeIdleConnections(): void;
   /** Once nothing more comes in: resolves when what came is stored, and what is being delivered is delivered. */
   drain(): Promise<void>;
 }
@@ -91,8 +95,9 @@ export function createApi(parts: ApiParts): Api {
   const { statusAgents } = intake;
   const app = createApp({ ...parts, authenticator, delivery, page, statusAgents });
   addOutboxGauges(requests.registry, () => readOutbox(ingestDb));
-  const server = createServer(patience(parts.requestTimeoutMs), (request, response) => {
-    const address = intake.addressOf(request);
+  const timeouts = patience(parts.requestTimeoutMs);
+  const server = createServer(timeouts, (request, response) => {
+    const address = beatAddressOf(request.method, request.url);
     if (address !== null) {
       const startMs = performance.now();
       void intake
@@ -104,17 +109,45 @@ export function createApi(parts: ApiParts): Api {
     app(request, response);
   });
   server.on('clientError', answerUnreadable);
+  const connections = beginWithHeartbeats(server, {
+    intake,
+    tooSlow: (socket) => answerUnreadable({ code: TOO_SLOW }, socket),
+    answered: (status, startMs) => requests.heartbeat(status, startMs),
+    headersTimeoutMs: timeouts.headersTimeout,
+    requestTimeoutMs: timeouts.requestTimeout,
+    keepAliveMs: timeouts.keepAliveTimeout,
+  });
   return {
     server,
     metricsServer: page.server(),
     tokens: authenticator.cache,
     intake,
+    closeIdleConnections() {
+      server.closeIdleConnections();
+      connections.closeIdle();
+    },
     async drain() {
       await intake.idle();
       await delivery.stop();
       await fleet.stop();
     },
   };
+}
+
+/** Connections begin as heartbeats', and the server's own listener takes those that bring something else. */
+function beginWithHeartbeats(
+  server: Server,
+  options: Omit<ConnectionsOptions, 'handOver'>,
+): HeartbeatConnections {
+  const [byHttp] = server.listeners('connection') as ((socket: Socket) => void)[];
+  if (byHttp === undefined) throw new TypeError('The HTTP server listens to no connections.');
+  const connections = new HeartbeatConnections({
+    ...options,
+    handOver: (socket) => byHttp.call(server, socket),
+  });
+  server.off('connection', byHttp);
+  server.on('connection', (socket: Socket) => connections.begin(socket));
+  return connections;
 }
 
 function createApp(
@@ -155,14 +188,16 @@ function createApp(
   return app;
 }
 
+const TOO_SLOW = 'ERR_HTTP_REQUEST_TIMEOUT';
+
 /** What isn't HTTP gets its answer from the bare socket. */
-function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+function answerUnreadable(error: Pick<NodeJS.ErrnoException, 'code'>, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
   }
   const tooLarge = error.code === 'HPE_HEADER_OVERFLOW';
-  const late = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+  const late = error.code === TOO_SLOW;
   const problem = tooLarge
     ? new Problem(431, 'headers_too_long', 'The headers of the request are too long.')
     : late

@@ -7,6 +7,7 @@ import { agentWorkflowId } from '../contracts/ids';
 import { signalNames } from '../contracts/messages';
 import { LEASE_INTERVALS } from '../contracts/policy-defaults';
 import type { InstanceRole } from '../contracts/states';
+import { booleanArray, numberArray, textArray } from './array-text';
 import { type Db, poolOf } from './connect';
 import {
   type Beat,
@@ -219,14 +220,14 @@ async function storeKnown(db: Db, beats: readonly Beat[], everyBeat: boolean): P
     name: 'store_beats',
     text: STORE,
     values: [
-      beats.map((beat) => beat.clientId),
-      beats.map((beat) => beat.agentId),
-      beats.map((beat) => beat.instanceId),
-      beats.map((beat) => beat.named),
-      beats.map((beat) => beat.status === 'offline'),
-      beats.map((beat) => beat.health),
-      beats.map((beat) => beat.mode),
-      beats.map((beat) => beat.zone),
+      textArray(beats.map((beat) => beat.clientId)),
+      textArray(beats.map((beat) => beat.agentId)),
+      textArray(beats.map((beat) => beat.instanceId)),
+      booleanArray(beats.map((beat) => beat.named)),
+      booleanArray(beats.map((beat) => beat.status === 'offline')),
+      textArray(beats.map((beat) => beat.health)),
+      textArray(beats.map((beat) => beat.mode)),
+      textArray(beats.map((beat) => beat.zone)),
       known(beats, 'gpuUtilizationPercent'),
       known(beats, 'vramUsedGb'),
       known(beats, 'cpuUtilizationPercent'),
@@ -234,7 +235,7 @@ async function storeKnown(db: Db, beats: readonly Beat[], everyBeat: boolean): P
       known(beats, 'diskUsedGb'),
       known(beats, 'costAccumulated'),
       known(beats, 'uptimeSeconds'),
-      beats.map((_, place) => place),
+      numberArray(beats.map((_, place) => place)),
       everyBeat,
     ],
   });
@@ -255,9 +256,9 @@ function standingOf(row: StoredRow): Standing {
 }
 
 /** Arrays of nothing but unknowns are sent empty: `unnest` fills them up. */
-function known(beats: readonly Beat[], reading: keyof Readings): (number | null)[] {
+function known(beats: readonly Beat[], reading: keyof Readings): string {
   const values = beats.map((beat) => beat.readings[reading]);
-  return values.some((value) => value !== null) ? values : [];
+  return values.some((value) => value !== null) ? numberArray(values) : '{}';
 }
 
 /** Neither part holds a space. */

@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import { type Db, inScope } from '../../db/connect';
 import { findLaunch, type LaunchRecord } from '../../db/identities';
-import { findTokenHolder, findTokenHolders, type TokenHolder } from '../../db/tokens';
+import { findTokenHolder, findTokenHolders, type TokenHolder, tokenHash } from '../../db/tokens';
 import { GroupCommit } from '../intake/group-commit';
 import { Problem } from './problem';
 import { TokenCache } from './token-cache';
@@ -54,7 +54,12 @@ export class Authenticator {
 
   /** The same for the heartbeat intake, where the same tokens come again and again. Launch ids aren't taken. */
   cachedHolder(request: IncomingMessage): TokenHolder | Promise<TokenHolder> {
-    const holder = this.cache.holder(readBearer(request));
+    return this.cachedHolderByHash(tokenHash(readBearer(request)));
+  }
+
+  /** @throws Problem 401. */
+  cachedHolderByHash(hash: string): TokenHolder | Promise<TokenHolder> {
+    const holder = this.cache.holderByHash(hash);
     return holder instanceof Promise ? holder.then(requireHolder) : requireHolder(holder);
   }
 }
@@ -68,14 +73,20 @@ function readBearer(request: IncomingMessage): string {
   const header = request.headers.authorization;
   if (header === undefined)
     throw unauthorized('The request carries no token: send Authorization: Bearer <token>.');
-  const [, credential] = /^Bearer +(\S+)$/i.exec(header) ?? [];
-  if (credential === undefined || !CREDENTIAL.test(credential)) {
+  const credential = credentialOf(header);
+  if (credential === null) {
     throw unauthorized(
       'The Authorization header is not of the form Bearer <token>.',
       'error="invalid_token"',
     );
   }
   return credential;
+}
+
+/** Null for what can be no credential of ours. @param header Authorization's value. */
+export function credentialOf(header: string): string | null {
+  const [, credential] = /^Bearer +(\S+)$/i.exec(header) ?? [];
+  return credential !== undefined && CREDENTIAL.test(credential) ? credential : null;
 }
 
 function unauthorized(detail: string, parameters = ''): Problem {

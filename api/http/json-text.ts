@@ -35,8 +35,12 @@ function isPlain(text: string, value: unknown): boolean {
 function countKeys(value: unknown, depth = 0): number {
   if (typeof value !== 'object' || value === null) return 0;
   if (depth > 8) return NaN;
-  let keys = Array.isArray(value) ? 0 : Object.keys(value).length;
-  for (const inner of Object.values(value)) {
+  const list = Array.isArray(value);
+  let keys = 0;
+  // Not over lists of keys and values, which would have to be made: JSON's objects inherit nothing that is listed.
+  for (const key in value) {
+    if (!list) keys += 1;
+    const inner = (value as Record<string, unknown>)[key];
     if (typeof inner === 'object') keys += countKeys(inner, depth + 1);
   }
   return keys;

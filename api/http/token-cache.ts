@@ -47,7 +47,11 @@ export class TokenCache {
 
   /** Null for a token that is unknown or revoked. At once when it is remembered. */
   holder(token: string): TokenHolder | null | Promise<TokenHolder | null> {
-    const hash = tokenHash(token);
+    return this.holderByHash(tokenHash(token));
+  }
+
+  /** The same of a token whose hash is known. */
+  holderByHash(hash: string): TokenHolder | null | Promise<TokenHolder | null> {
     const nowMs = this.#now();
     const known = this.#good.get(hash, nowMs);
     if (known !== undefined) return known;

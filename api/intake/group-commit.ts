@@ -22,10 +22,16 @@ export class Overloaded extends Error {
   }
 }
 
-interface Waiting<Item, Result> {
-  item: Item;
+/** Hears once what came of an item, and never throws. */
+export interface Waiter<Result> {
   resolve: (result: Result) => void;
   reject: (error: unknown) => void;
+}
+
+interface Waiting<Item, Result> {
+  item: Item;
+  laneName: string;
+  waiter: Waiter<Result>;
 }
 
 interface Lane {
@@ -82,21 +88,29 @@ export class GroupCommit<Item, Result> {
 
   /** Rejects with Overloaded when too much waits already, or when others need the room later. */
   submit(item: Item): Promise<Result> {
+    return new Promise<Result>((resolve, reject) => this.put(item, { resolve, reject }));
+  }
+
+  /** The same without a promise, which takes longer than all else that is done here with an item. */
+  put(item: Item, waiter: Waiter<Result>): void {
     const key = this.#options.keyOf(item);
     const ofKey = this.#ofKey.get(key);
     if (ofKey !== undefined && ofKey.length >= this.#options.maxOfKey) {
-      return Promise.reject(new Overloaded('sender'));
+      waiter.reject(new Overloaded('sender'));
+      return;
     }
     const laneName = this.#options.laneOf(item);
     const refusal = this.refusal(laneName);
-    if (refusal) return Promise.reject(refusal);
-    if (this.#waiting >= this.#options.maxWaiting && !this.#makeRoom()) {
-      return Promise.reject(new Overloaded('all'));
+    if (refusal) {
+      waiter.reject(refusal);
+      return;
     }
-    return new Promise<Result>((resolve, reject) => {
-      this.#enqueue(laneName, key, { item, resolve, reject });
-      this.#schedule();
-    });
+    if (this.#waiting >= this.#options.maxWaiting && !this.#makeRoom()) {
+      waiter.reject(new Overloaded('all'));
+      return;
+    }
+    this.#enqueue(key, { item, laneName, waiter });
+    this.#schedule();
   }
 
   /** Resolves when nothing waits and nothing is under way. */
@@ -105,11 +119,11 @@ export class GroupCommit<Item, Result> {
     await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
-  #enqueue(laneName: string, key: string, one: Waiting<Item, Result>): void {
-    let lane = this.#lanes.get(laneName);
+  #enqueue(key: string, one: Waiting<Item, Result>): void {
+    let lane = this.#lanes.get(one.laneName);
     if (lane === undefined) {
-      lane = { name: laneName, keys: new Fifo(), waiting: 0, inTurns: false };
-      this.#lanes.set(laneName, lane);
+      lane = { name: one.laneName, keys: new Fifo(), waiting: 0, inTurns: false };
+      this.#lanes.set(one.laneName, lane);
     }
     lane.waiting += 1;
     this.#waiting += 1;
@@ -153,7 +167,7 @@ export class GroupCommit<Item, Result> {
       this.#ofKey.delete(key);
     }
     this.#took(lane);
-    last?.reject(new Overloaded('sender'));
+    last?.waiter.reject(new Overloaded('sender'));
     return true;
   }
 
@@ -210,18 +224,18 @@ export class GroupCommit<Item, Result> {
 
   async #commit(batch: Map<string, Waiting<Item, Result>>): Promise<void> {
     this.#running += 1;
-    const items = [...batch.values()];
+    const all = [...batch.values()];
     let answer: (one: Waiting<Item, Result>, index: number) => void;
     try {
-      const results = await this.#options.store(items.map((one) => one.item));
-      answer = (one, index) => one.resolve(results[index] as Result);
+      const results = await this.#options.store(all.map((one) => one.item));
+      answer = ({ waiter }, index) => waiter.resolve(results[index] as Result);
     } catch (error) {
-      answer = (one) => one.reject(error);
+      answer = ({ waiter }) => waiter.reject(error);
     }
     this.#running -= 1;
     for (const key of batch.keys()) this.#release(key);
     this.#goOn();
-    items.forEach(answer);
+    all.forEach(answer);
   }
 
   #release(key: string): void {
@@ -230,7 +244,7 @@ export class GroupCommit<Item, Result> {
       this.#ofKey.delete(key);
       return;
     }
-    const lane = this.#lanes.get(this.#options.laneOf(next.item));
+    const lane = this.#lanes.get(next.laneName);
     if (lane) this.#queue(lane, key);
   }
 }

@@ -13,17 +13,16 @@ import type { TokenHolder } from '../../db/tokens';
 import { forbidden, requireOwnInstance } from '../http/access';
 import type { Authenticator } from '../http/bearer';
 import { problemOf } from '../http/failures';
-import { readJson } from '../http/json-body';
+import { parseBytes, readJson } from '../http/json-body';
 import { Problem, writeProblem } from '../http/problem';
 import type { RegistrationParts } from '../registration';
 import { GroupCommit, Overloaded } from './group-commit';
 import { type BeatBody, readBeatBody } from './heartbeat-body';
-import { heartbeatReply, statusReply } from './heartbeat-reply';
+import type { BeatAddress } from './heartbeat-head';
+import { replyOf } from './heartbeat-reply';
 import { agentDeleted, overloaded, registerAgain } from './refusals';
 import type { SignalDelivery } from './signal-delivery';
 import { StatusAgents } from './status-agents';
-
-const PATH = /^\/api\/(?:agents\/([\w-]{1,64})\/heartbeat|agent\/status)\/?(?:\?.*)?$/;
 
 const QUEUE = {
   maxBatch: 500,
@@ -38,8 +37,11 @@ const LATER_SECONDS = { least: 2, most: 6 };
 /** SQLSTATEs of a transaction that another one stood in the way of. */
 const TRY_AGAIN = new Set(['40001', '40P01']);
 
-/** What a heartbeat's address says. */
-export type BeatAddress = { dialect: 'heartbeat'; agentId: string } | { dialect: 'status' };
+/** A sender of heartbeats, who hears once what came of one. */
+export interface Asker {
+  stored(dialect: BeatAddress['dialect'], standing: Standing): void;
+  refused(problem: Problem): void;
+}
 
 export interface IntakeParts extends RegistrationParts {
   authenticator: Authenticator;
@@ -74,33 +76,54 @@ export class HeartbeatIntake {
     });
   }
 
-  /** Null for any other request. */
-  addressOf({ method, url }: IncomingMessage): BeatAddress | null {
-    if (method !== 'POST') return null;
-    const match = PATH.exec(url ?? '');
-    if (match === null) return null;
-    return match[1] === undefined ? { dialect: 'status' } : { dialect: 'heartbeat', agentId: match[1] };
-  }
-
-  /** Never rejects. As few turns as can be: each costs as much as reading the body does. */
+  /** A heartbeat that node:http has read. Never rejects. */
   async answer(address: BeatAddress, request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
-      const holder = this.#parts.authenticator.cachedHolder(request);
-      const sender = requireSender(holder instanceof Promise ? await holder : holder);
+      const sender = requireSender(await this.#parts.authenticator.cachedHolder(request));
       // Before its body is read: what can't be stored should cost as little as can be.
-      const refusal = this.#commits.refusal(sender.clientId);
-      if (refusal) throw refusal;
+      this.#requireRoom(sender);
       const body = readBeatBody(address.dialect, await readJson(request));
-      if (address.dialect === 'status') {
-        reply(response, statusReply(await this.#status(sender, body)));
-        return;
-      }
-      const beat =
-        this.#beatOf(address.agentId, sender, body) ?? (await this.#unnamed(address.agentId, sender, body));
-      const stored = await this.#commits.submit(beat);
-      reply(response, heartbeatReply(typeof stored === 'string' ? await this.#refuse(beat, stored) : stored));
+      reply(response, replyOf(address.dialect, await this.#standing(address, sender, body)));
     } catch (error) {
       writeProblem(response, this.#problemOf(error));
+    }
+  }
+
+  /**
+   * A heartbeat whose body is there. Never throws. Nearly all need no promise on their way, which takes as long as reading
+   * the body does.
+   * @param body of application/json.
+   */
+  take(address: BeatAddress, tokenHash: string, body: Buffer, asker: Asker): void {
+    const { dialect } = address;
+    const refused = (error: unknown) => asker.refused(this.#problemOf(error));
+    const goOn = (holder: TokenHolder): void => {
+      try {
+        const sender = requireSender(holder);
+        this.#requireRoom(sender);
+        const said = readBeatBody(dialect, parseBytes(body));
+        const beat = this.#beatAtOnce(address, sender, said);
+        if (beat === null) {
+          this.#standing(address, sender, said).then((standing) => asker.stored(dialect, standing), refused);
+          return;
+        }
+        this.#commits.put(beat, {
+          resolve: (stored) => {
+            if (typeof stored === 'string') void this.#refuse(beat, stored).catch(refused);
+            else asker.stored(dialect, stored);
+          },
+          reject: refused,
+        });
+      } catch (error) {
+        refused(error);
+      }
+    };
+    try {
+      const holder = this.#parts.authenticator.cachedHolderByHash(tokenHash);
+      if (holder instanceof Promise) holder.then(goOn, refused);
+      else goOn(holder);
+    } catch (error) {
+      refused(error);
     }
   }
 
@@ -112,6 +135,24 @@ export class HeartbeatIntake {
   /** Resolves when everything taken in is stored. */
   idle(): Promise<void> {
     return this.#commits.idle();
+  }
+
+  /** @throws Overloaded */
+  #requireRoom({ clientId }: Sender): void {
+    const refusal = this.#commits.refusal(clientId);
+    if (refusal) throw refusal;
+  }
+
+  /** Null where something has to be looked up first: whose instance Dumont's is, or which one the beat is from. */
+  #beatAtOnce(address: BeatAddress, sender: Sender, body: BeatBody): Beat | null {
+    if (address.dialect === 'heartbeat') return this.#beatOf(address.agentId, sender, body);
+    return sender.kind === 'agent' ? this.#beatOf(sender.agentId, sender, body) : null;
+  }
+
+  async #standing(address: BeatAddress, sender: Sender, body: BeatBody): Promise<Standing> {
+    if (address.dialect === 'status') return this.#status(sender, body);
+    const { agentId } = address;
+    return this.#stored(this.#beatOf(agentId, sender, body) ?? (await this.#unnamed(agentId, sender, body)));
   }
 
   /** Null for one that names no instance, with a token that does not either. */

@@ -5,8 +5,12 @@ import type { Standing } from '../../db/heartbeat-news';
 /** A candidate's health decides a switch, a replica's its promotion, so it is asked for sooner. */
 const CANDIDATE_INTERVAL_SECONDS = 5;
 
+export function replyOf(dialect: 'heartbeat' | 'status', standing: Standing): StatusReply {
+  return dialect === 'status' ? statusReply(standing) : heartbeatReply(standing);
+}
+
 /** Dumont's shape. */
-export function statusReply(standing: Standing): StatusReply {
+function statusReply(standing: Standing): StatusReply {
   const { role, intervalSeconds, warning } = standing;
   const candidateInterval = Math.min(intervalSeconds, CANDIDATE_INTERVAL_SECONDS);
   return {
@@ -18,7 +22,7 @@ export function statusReply(standing: Standing): StatusReply {
   };
 }
 
-export function heartbeatReply(standing: Standing): HeartbeatReply {
+function heartbeatReply(standing: Standing): HeartbeatReply {
   const reply = statusReply(standing) as HeartbeatReply;
   reply.incarnation = standing.incarnation;
   reply.role = standing.role;
