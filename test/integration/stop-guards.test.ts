@@ -306,9 +306,7 @@ describe('the cap', () => {
     for (const n of [1, 2, 3, 4, 5]) await end(`c1-${n}`);
     expect(await end('c1-5')).toBeNull();
     expect(await end('c1-6')).not.toBeNull();
-    await sql.query(
-      `update instances set end_reserved_at = now() - interval '61 minutes' where id = 'c1-1'`,
-    );
+    await sql.query(`update instances set end_reserved_at = now() - interval '61 minutes' where id = 'c1-1'`);
     expect(await end('c1-6')).toBeNull();
   });
 

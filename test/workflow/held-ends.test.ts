@@ -72,10 +72,12 @@ describe('the cap', () => {
   });
   afterEach(() => sql.query(`update clients set policy = '{}'`));
 
-  /** Deletes an agent with its machine. */
+  /** Deletes an agent with its machine, whose retirement is started after the deletion was answered. */
   async function retire({ agent, machine }: Awaited<ReturnType<typeof spotAgent>>) {
     await agent.executeUpdate('delete', { args: [{ requestedBy: 'a test', instances: 'retire' }] });
-    return plane.client.workflow.getHandle(`retire:${machine.instanceId}`);
+    const retirement = plane.client.workflow.getHandle(`retire:${machine.instanceId}`);
+    await until('its retirement runs', async () => Boolean(await retirement.describe()), 20_000);
+    return retirement;
   }
   const reserved = async ({ machine }: Awaited<ReturnType<typeof spotAgent>>) => {
     const { rows } = await sql.query('select end_reserved_at from instances where id = $1', [
