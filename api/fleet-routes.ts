@@ -30,7 +30,6 @@ export interface FleetRouteParts {
 }
 
 const HOUR_MS = 3_600_000;
-const MAX_POINTS = 10_000;
 
 export function fleetRoutes(parts: FleetRouteParts): Router {
   const { apiDb, authenticator, workflowUrl } = parts;
@@ -100,7 +99,7 @@ export function fleetRoutes(parts: FleetRouteParts): Router {
           from,
           to,
           resolution,
-          limit: MAX_POINTS + 1,
+          limit: query.limit,
         }),
       );
       const reply: SampleList = {
@@ -108,8 +107,9 @@ export function fleetRoutes(parts: FleetRouteParts): Router {
         resolution,
         from: from.toISOString(),
         to: to.toISOString(),
-        samples: found.slice(0, MAX_POINTS),
-        truncated: found.length > MAX_POINTS,
+        samples: found.samples,
+        truncated: found.nextFrom !== null,
+        next_from: found.nextFrom,
       };
       response.json(reply);
     },
@@ -134,8 +134,9 @@ export function fleetRoutes(parts: FleetRouteParts): Router {
   return router;
 }
 
-/** Some hundreds of points a chart: each beat of 6 hours, five minutes of a week, hours beyond. */
+/** Some hundreds of points a chart: each beat of 6 hours, five minutes of three days, hours of a month, 6 hours beyond. */
 function fitting(spanMs: number): Resolution {
   if (spanMs <= 6 * HOUR_MS) return 'raw';
-  return spanMs <= 7 * 24 * HOUR_MS ? '5m' : '1h';
+  if (spanMs <= 3 * 24 * HOUR_MS) return '5m';
+  return spanMs <= 31 * 24 * HOUR_MS ? '1h' : '6h';
 }

@@ -12,6 +12,10 @@ const idText = (what: string) =>
     .optional()
     .describe(what);
 
+/** Pages stay so small that one is answered within 50 ms, whatever lies in the books; see docs/performance.md. */
+const MOST_ROWS = 200;
+const MOST_POINTS = 1000;
+
 const limit = (fallback: number, max: number) =>
   z
     .string()
@@ -61,14 +65,14 @@ export interface AgentFilter {
 
 export const agentListQuerySchema = z.object({
   ...agentFilter,
-  limit: limit(100, 1000),
+  limit: limit(100, MOST_ROWS),
   after: idText('the next_after of the page before'),
 });
 
 export const instanceListQuerySchema = z.object({
   ...agentFilter,
   client_id: idText('the id of a client'),
-  limit: limit(1000, 1000),
+  limit: limit(100, MOST_ROWS),
   after: idText('the next_after of the page before'),
 });
 
@@ -76,7 +80,7 @@ export const clientQuerySchema = z.object({ client_id: idText('the id of a clien
 
 export const deletedAgentsQuerySchema = z.object({
   search: agentFilter.search,
-  limit: limit(100, 1000),
+  limit: limit(100, MOST_ROWS),
   after: z
     .string()
     .regex(/^\d{1,17}\.[\w-]{1,64}$/)
@@ -85,7 +89,7 @@ export const deletedAgentsQuerySchema = z.object({
 });
 
 export const agentHistoryQuerySchema = z.object({
-  limit: limit(100, 1000),
+  limit: limit(100, MOST_ROWS),
   after: z
     .string()
     .regex(/^\d{1,18}$/)
@@ -93,7 +97,7 @@ export const agentHistoryQuerySchema = z.object({
     .describe('the next_after of the page before'),
 });
 
-export const RESOLUTIONS = ['raw', '5m', '1h'] as const;
+export const RESOLUTIONS = ['raw', '5m', '1h', '6h'] as const;
 export type Resolution = (typeof RESOLUTIONS)[number];
 
 export const samplesQuerySchema = z.object({
@@ -102,8 +106,9 @@ export const samplesQuerySchema = z.object({
   resolution: z
     .enum([...RESOLUTIONS, 'auto'])
     .default('auto')
-    .describe('one of auto, raw, 5m, 1h'),
+    .describe('one of auto, raw, 5m, 1h, 6h'),
   instance_id: idText('the id of an instance'),
+  limit: limit(MOST_POINTS, MOST_POINTS),
 });
 
 /** A machine in the words of the Dumont dialect, where agents and instances are one. */
@@ -230,6 +235,7 @@ export interface SampleList {
   from: string;
   to: string;
   samples: SampleReading[];
-  /** More than these lie in the span: ask for less of it, or for a coarser resolution. */
+  /** More than these lie in the span: ask again from `next_from`, or for a coarser resolution. */
   truncated: boolean;
+  next_from: string | null;
 }

@@ -40,13 +40,25 @@ async function byInstanceOrName(api: ApiCaller, named: string): Promise<AgentDet
     api.get<{ agent_id: string }>(`agent/instances/${id}?client_id=${clientId}`),
   );
   if (instance !== null) return readAgent(api, instance.agent_id);
-  const { agents } = await api.get<AgentList>(`client/${clientId}/agents?limit=1000&search=${id}`);
-  const [only, ...others] = agents.filter((agent) => agent.logical_agent_id === named);
+  const [only, ...others] = await called(api, clientId, named);
   if (others.length > 0) {
     const ids = [only!, ...others].map((agent) => agent.agent_id);
     throw new UsageError(`Several agents are called "${named}"; name one by its id: ${ids.join(', ')}.`);
   }
   return only === undefined ? null : readAgent(api, only.agent_id);
+}
+
+/** Of all whose names contain it, those of exactly this one. */
+async function called(api: ApiCaller, clientId: string, name: string) {
+  const found: AgentList['agents'] = [];
+  let after: string | null = null;
+  do {
+    const query: string = `limit=200&search=${encodeURIComponent(name)}${after === null ? '' : `&after=${encodeURIComponent(after)}`}`;
+    const page: AgentList = await api.get(`client/${clientId}/agents?${query}`);
+    found.push(...page.agents.filter((agent) => agent.logical_agent_id === name));
+    after = page.next_after;
+  } while (after !== null);
+  return found;
 }
 
 function readAgent(api: ApiCaller, agentId: string): Promise<AgentDetail> {

@@ -480,6 +480,7 @@ describe('samples for charts', () => {
       (await get(`/api/agents/chart/samples?${query}`)).body as unknown as {
         resolution: string;
         truncated: boolean;
+        next_from: string | null;
         samples: Record<string, unknown>[];
       };
     const hour = await read('');
@@ -502,7 +503,18 @@ describe('samples for charts', () => {
     const month = await read(`from=${ago(24 * 30)}`);
     expect(month.resolution).toBe('1h');
     expect(month.samples.reduce((sum, step) => sum + Number(step.missed_heartbeats), 0)).toBe(1);
-    expect((await read(`from=${ago(24)}&resolution=raw`)).samples).toHaveLength(3);
+    const quarter = await read(`from=${ago(24 * 90)}`);
+    expect(quarter.resolution).toBe('6h');
+    expect(quarter.samples.reduce((sum, step) => sum + Number(step.samples), 0)).toBe(3);
+    expect(Math.max(...quarter.samples.map((step) => Number(step.gpu_utilization_max)))).toBe(70);
+    const pages = [await read(`from=${ago(24)}&resolution=raw&limit=2`)];
+    expect(pages[0]).toMatchObject({ truncated: true, samples: { length: 2 } });
+    pages.push(await read(`from=${pages[0]!.next_from}&resolution=raw&limit=2`));
+    expect(pages[1]).toMatchObject({ truncated: false, next_from: null });
+    expect(pages.flatMap((page) => page.samples)).toEqual(
+      (await read(`from=${ago(24)}&resolution=raw`)).samples,
+    );
+    expect(pages.flatMap((page) => page.samples)).toHaveLength(3);
     expect((await read(`from=${ago(24)}&instance_id=other`)).samples).toEqual([]);
     // Summed up, each counts once all the same.
     await running.sql.query(
@@ -525,8 +537,8 @@ describe('query parameters', () => {
     ['/api/client/alpha/agents?status=online&status=silent', /status may be there once/],
     ['/api/client/alpha/agents?health=ill', /health takes healthy or unhealthy/],
     ['/api/client/alpha/agents?mode=on-demand', /mode takes spot or ondemand/],
-    ['/api/client/alpha/agents?limit=0', /limit takes a whole number from 1 to 1000/],
-    ['/api/client/alpha/agents?limit=1001', /limit takes/],
+    ['/api/client/alpha/agents?limit=0', /limit takes a whole number from 1 to 200/],
+    ['/api/client/alpha/agents?limit=201', /limit takes/],
     ['/api/client/alpha/agents?limit=1e2', /limit takes/],
     ['/api/client/alpha/agents?limit=NaN', /limit takes/],
     ['/api/client/alpha/agents?after=%00', /after holds a zero byte/],
@@ -541,7 +553,7 @@ describe('query parameters', () => {
     ['/api/agents/bad/samples?from=yesterday', /from takes a time/],
     ['/api/agents/bad/samples?to=9999-01-01', /to takes a time/],
     ['/api/agents/bad/samples?from=2026-01-02&to=2026-01-01', /from must come before/],
-    ['/api/agents/bad/samples?resolution=1s', /resolution takes one of auto, raw, 5m, 1h/],
+    ['/api/agents/bad/samples?resolution=1s', /resolution takes one of auto, raw, 5m, 1h, 6h/],
     ['/api/agents/bad/history?after=x', /after takes/],
   ])('%s', async (route, sentence) => {
     if (route.includes('/bad/')) await running.bookAgent('alpha', 'bad', []).catch(() => undefined);

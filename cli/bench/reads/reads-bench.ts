@@ -91,9 +91,9 @@ function readsOf(clientId: string, agents: number): Record<string, (n: number) =
   const ago = (hours: number) => encodeURIComponent(new Date(Date.now() - hours * HOUR_MS).toISOString());
   const samples = (n: number) => `/api/agents/${agentNumber(known(n))}/samples`;
   return {
-    'agent/instances, a page of 100': (n) =>
-      `/api/agent/instances?limit=100&after=${instanceNumber(some(n))}`,
-    'agent/instances, a page of 1000': (n) => `/api/agent/instances?after=${instanceNumber(some(n))}`,
+    'agent/instances, a page of 100': (n) => `/api/agent/instances?after=${instanceNumber(some(n))}`,
+    'agent/instances, a page of 200': (n) =>
+      `/api/agent/instances?limit=200&after=${instanceNumber(some(n))}`,
     'agent/instances, orphaned': () => '/api/agent/instances?limit=100&status=orphaned',
     'agent/instances, unhealthy': () => '/api/agent/instances?limit=100&health=unhealthy',
     'agent/instances, a zone': (n) => `/api/agent/instances?limit=100&az=us-east-1${'abcdef'[n % 6]}`,
@@ -101,7 +101,7 @@ function readsOf(clientId: string, agents: number): Record<string, (n: number) =
     'agent/instances/<id>': (n) => `/api/agent/instances/${instanceNumber(some(n))}`,
     'agent/instances/<id>, long history': (n) => `/api/agent/instances/${instanceNumber(known(n))}`,
     'client/<id>/agents, a page of 100': (n) => `${list}?after=${agentNumber(some(n))}`,
-    'client/<id>/agents, a page of 1000': (n) => `${list}?limit=1000&after=${agentNumber(some(n))}`,
+    'client/<id>/agents, a page of 200': (n) => `${list}?limit=200&after=${agentNumber(some(n))}`,
     'client/<id>/agents, the last page': () => `${list}?after=${agentNumber(agents - 50)}`,
     'client/<id>/agents, orphaned': () => `${list}?status=orphaned`,
     'client/<id>/agents, unhealthy': () => `${list}?health=unhealthy`,
@@ -114,7 +114,7 @@ function readsOf(clientId: string, agents: number): Record<string, (n: number) =
     'agents/<id>/instances': (n) => `/api/agents/${agentNumber(some(n))}/instances`,
     'agents/<id>/history': (n) => `/api/agents/${agentNumber(some(n))}/history`,
     'agents/<id>/samples, an hour': (n) => samples(n),
-    'agents/<id>/samples, a day raw': (n) => `${samples(n)}?from=${ago(24)}&resolution=raw`,
+    'agents/<id>/samples, 1,000 of a day raw': (n) => `${samples(n)}?from=${ago(24)}&resolution=raw`,
     'agents/<id>/samples, a week': (n) => `${samples(n)}?from=${ago(7 * 24)}`,
     'agents/<id>/samples, 90 days': (n) => `${samples(n)}?from=${ago(90 * 24)}`,
   };
