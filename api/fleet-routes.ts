@@ -134,9 +134,9 @@ export function fleetRoutes(parts: FleetRouteParts): Router {
   return router;
 }
 
-/** Some hundreds of points a chart: each beat of 6 hours, five minutes of three days, hours of a month, 6 hours beyond. */
+/** Some hundreds of points a chart: each beat of 4 hours, five minutes of 40 hours, hours of 20 days, 6 hours beyond. */
 function fitting(spanMs: number): Resolution {
-  if (spanMs <= 6 * HOUR_MS) return 'raw';
-  if (spanMs <= 3 * 24 * HOUR_MS) return '5m';
-  return spanMs <= 31 * 24 * HOUR_MS ? '1h' : '6h';
+  if (spanMs <= 4 * HOUR_MS) return 'raw';
+  if (spanMs <= 40 * HOUR_MS) return '5m';
+  return spanMs <= 20 * 24 * HOUR_MS ? '1h' : '6h';
 }

@@ -14,7 +14,7 @@ const idText = (what: string) =>
 
 /** Pages stay so small that one is answered within 50 ms, whatever lies in the books; see docs/performance.md. */
 const MOST_ROWS = 200;
-const MOST_POINTS = 1000;
+const MOST_POINTS = 500;
 
 const limit = (fallback: number, max: number) =>
   z

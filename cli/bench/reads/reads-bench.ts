@@ -114,7 +114,7 @@ function readsOf(clientId: string, agents: number): Record<string, (n: number) =
     'agents/<id>/instances': (n) => `/api/agents/${agentNumber(some(n))}/instances`,
     'agents/<id>/history': (n) => `/api/agents/${agentNumber(some(n))}/history`,
     'agents/<id>/samples, an hour': (n) => samples(n),
-    'agents/<id>/samples, 1,000 of a day raw': (n) => `${samples(n)}?from=${ago(24)}&resolution=raw`,
+    'agents/<id>/samples, 500 of a day raw': (n) => `${samples(n)}?from=${ago(24)}&resolution=raw`,
     'agents/<id>/samples, a week': (n) => `${samples(n)}?from=${ago(7 * 24)}`,
     'agents/<id>/samples, 90 days': (n) => `${samples(n)}?from=${ago(90 * 24)}`,
   };
