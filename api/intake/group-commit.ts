@@ -34,6 +34,9 @@ interface Waiting<Item, Result> {
   waiter: Waiter<Result>;
 }
 
+/** After how many keys that have nothing left their map is made anew. */
+const RENEWED_AFTER = 500;
+
 interface Lane {
   name: string;
   /** Those that have something waiting and nothing under way. */
@@ -65,7 +68,9 @@ export class GroupCommit<Item, Result> {
   /** Lanes that have a key waiting, in turn. */
   readonly #turns = new Fifo<Lane>();
   /** What waits of each key, and an empty list while its last is under way. */
-  readonly #ofKey = new Map<string, Waiting<Item, Result>[]>();
+  #ofKey = new Map<string, Waiting<Item, Result>[]>();
+  /** Keys that had nothing left, since #ofKey is this map. */
+  #done = 0;
   #waiting = 0;
   #running = 0;
   #scheduled = false;
@@ -242,9 +247,19 @@ export class GroupCommit<Item, Result> {
     const next = this.#ofKey.get(key)?.[0];
     if (next === undefined) {
       this.#ofKey.delete(key);
+      if (++this.#done >= RENEWED_AFTER) this.#renew();
       return;
     }
     const lane = this.#lanes.get(next.laneName);
     if (lane) this.#queue(lane, key);
+  }
+
+  /**
+   * Each time V8 rebuilds a map's table, the one before goes on pointing to it. Once one of them is old, all that follow are
+   * kept, with the items that were in them, until the next collection of everything. Another map breaks the chain.
+   */
+  #renew(): void {
+    this.#ofKey = new Map(this.#ofKey);
+    this.#done = 0;
   }
 }

@@ -1,4 +1,11 @@
 /** Machines put to rest and woken, by real processes: for silence, for a person, with the stop switch set, and deleted. */
+import {
+  AttachVolumeCommand,
+  CreateVolumeCommand,
+  DescribeImagesCommand,
+  DescribeVolumesCommand,
+  EC2Client,
+} from '@aws-sdk/client-ec2';
 import { recordHistory } from '../harness/histories';
 import { until } from '../harness/until';
 import { type RunningAgent, System } from '../harness/system';
@@ -41,8 +48,54 @@ const reaches = (instanceId: string, state: string) =>
 
 const crash = (agent: RunningAgent) => system.control(`instances/${agent.firstInstanceId}/crash`, {});
 
+/** The owner's own client of EC2. */
+async function asOwner<T>(work: (ec2: EC2Client) => Promise<T>): Promise<T> {
+  const { region, cloudUrl } = system.simulator.ready;
+  const credentials = { accessKeyId: 'person', secretAccessKey: 'person' };
+  const ec2 = new EC2Client({ region, endpoint: cloudUrl, credentials });
+  return work(ec2).finally(() => ec2.destroy());
+}
+
+function attachDataVolume(instanceId: string): Promise<void> {
+  return asOwner(async (ec2) => {
+    const zone = String((await system.control(`instances/${instanceId}`))['zone']);
+    const { VolumeId } = await ec2.send(new CreateVolumeCommand({ AvailabilityZone: zone, Size: 20 }));
+    await until(
+      'the volume is available',
+      async () => {
+        const { Volumes } = await ec2.send(new DescribeVolumesCommand({ VolumeIds: [VolumeId!] }));
+        return Volumes?.[0]?.State === 'available';
+      },
+      20_000,
+    );
+    await ec2.send(new AttachVolumeCommand({ VolumeId, InstanceId: instanceId, Device: '/dev/sdf' }));
+  });
+}
+
+/** The snapshots that a machine's volumes were made from, by device. */
+function volumeSources(instanceId: string): Promise<[string, string][]> {
+  return asOwner(async (ec2) => {
+    const Filters = [{ Name: 'attachment.instance-id', Values: [instanceId] }];
+    const { Volumes = [] } = await ec2.send(new DescribeVolumesCommand({ Filters }));
+    return Volumes.map(({ Attachments, SnapshotId }): [string, string] => [
+      Attachments?.[0]?.Device ?? '',
+      SnapshotId ?? '',
+    ]).sort();
+  });
+}
+
+function imageSnapshots(imageId: string): Promise<[string, string][]> {
+  return asOwner(async (ec2) => {
+    const { Images = [] } = await ec2.send(new DescribeImagesCommand({ ImageIds: [imageId] }));
+    return (Images[0]?.BlockDeviceMappings ?? [])
+      .map(({ DeviceName, Ebs }): [string, string] => [DeviceName ?? '', Ebs?.SnapshotId ?? ''])
+      .sort();
+  });
+}
+
 it('makes an image of a silent spot machine, ends it, and resumes the agent from that under its own id', async () => {
   const agent = await system.agent('silent-spot');
+  await attachDataVolume(agent.firstInstanceId);
   await crash(agent);
   await agent.event('agent_orphaned');
   const rested = await agent.event('agent_hibernated');
@@ -57,7 +110,13 @@ it('makes an image of a silent spot machine, ends it, and resumes the agent from
   const state = await agent.state();
   expect(state).toMatchObject({ status: 'online', incarnation: 2, hibernation: null });
   const launched = await system.control(`instances/${state.primary?.instanceId}`);
-  expect(launched['image_id']).toBe((rested.details as Record<string, unknown>)['image_id']);
+  const imageId = String((rested.details as Record<string, unknown>)['image_id']);
+  expect(launched['image_id']).toBe(imageId);
+  // With its state: every disk, the data volume too, is made from what the image saved of it.
+  const disks = await volumeSources(String(state.primary?.instanceId));
+  expect(disks.map(([device]) => device)).toContain('/dev/sdf');
+  expect(disks).toHaveLength(2);
+  expect(disks).toEqual(await imageSnapshots(imageId));
   recordHistory(`hibernate:${agent.agentId}:1`, 'hibernate-imaged');
   recordHistory(`agent:${agent.agentId}`, 'agent-hibernated');
 }, 120_000);
