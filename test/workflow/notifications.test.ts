@@ -279,7 +279,7 @@ it('goes on in a new run while a message is under way, and hears of its end ther
   await until(
     'it goes on in another run',
     async () => {
-      await latest.signal('eventsWaiting');
+      await Promise.all(Array.from({ length: 10 }, () => latest.signal('eventsWaiting')));
       return (await latest.describe()).runId !== runId;
     },
     30_000,
