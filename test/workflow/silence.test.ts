@@ -137,34 +137,6 @@ it('asks EC2 before it calls an instance gone, and then prepares its replacement
   });
 });
 
-it('waits ever longer for a worker of an account that nobody serves, and says so once', async () => {
-  const machine = { ...(await launchByHand(simulator.ready)), accountId: '999999999999' };
-  const agentId = 'unserved';
-  const handle = await startAgent(client, taskQueue, { clientId: 'c1', agentId }, registration(machine));
-  const hibernation = () => client.workflow.getHandle('hibernate:unserved:1').result();
-  await handle.executeUpdate('hibernate', { args: [{ requestedBy: 'the test' }] });
-  expect(await hibernation()).toMatchObject({ outcome: 'failed', unreachable: true });
-  const retire = { requestedBy: 'the test', instances: 'retire' };
-  await handle.executeUpdate('delete', { args: [retire] });
-  const retirement = client.workflow.getHandle(`retire:${machine.instanceId}`);
-  await environment.sleep('5 hours');
-  const { events } = await retirement.fetchHistory();
-  const attempts = (events ?? []).filter((event) => event.activityTaskScheduledEventAttributes).length;
-  // After 5, 10, 20, 40 and 60 minutes, and two in which nobody takes it.
-  expect(attempts).toBeGreaterThanOrEqual(7);
-  expect(attempts).toBeLessThanOrEqual(9);
-  const told = await db
-    .selectFrom('system_events')
-    .select('message')
-    .where('agent_id', '=', agentId)
-    .where('event_type', '=', 'needs_operator')
-    .execute();
-  // Of the hibernation, and of the end.
-  expect(told).toHaveLength(2);
-  await retirement.signal('keep');
-  await retirement.result();
-}, 60_000);
-
 it('records a malformed signal, changes nothing and goes on', async () => {
   const { handle } = await runningAgent('malformed');
   const before = await stateOf(handle);
