@@ -44,6 +44,8 @@ export interface NotifyInput {
   audience: string;
   /** Set when the run goes on from an earlier one. */
   carried?: unknown;
+  /** What the run before had heard and not looked at. */
+  unread?: unknown;
   /** Events after which the run continues as new; the server's own suggestion counts besides. */
   historyLimitEvents?: number;
 }

@@ -38,8 +38,11 @@ const HISTORY_LIMIT_EVENTS = 8_000;
 export async function notifyWorkflow(input: NotifyInput): Promise<void> {
   let state = (input.carried as NotifyState | undefined) ?? initialNotifyState(input.audience);
   const { audience } = input;
-  const inbox: NotifyEvent[] = [];
-  setHandler(eventsWaitingSignal, () => void inbox.push({ kind: 'eventsWaiting' }));
+  const inbox = [...((input.unread as NotifyEvent[] | undefined) ?? [])];
+  setHandler(eventsWaitingSignal, () => {
+    // One look finds all that wait.
+    if (!inbox.some(({ kind }) => kind === 'eventsWaiting')) inbox.push({ kind: 'eventsWaiting' });
+  });
   setHandler(deliveryEndedSignal, (message) => {
     const checked = checkDeliveryEnded(message);
     inbox.push(
@@ -98,15 +101,18 @@ export async function notifyWorkflow(input: NotifyInput): Promise<void> {
       if (deadlineMs === null) await condition(awake);
       else await condition(awake, Math.max(1, deadlineMs - Date.now()));
     }
+    // Before what was heard: where new things are heard all the time, a run would never end.
+    if (mayContinueAsNew()) {
+      await continueAsNew<typeof notifyWorkflow>({ ...input, carried: state, unread: inbox });
+    }
     const event = inbox.shift();
     if (event) return happened(event);
     if (deadlineMs !== null && deadlineMs <= Date.now()) return happened({ kind: 'clock' });
-    if (mayContinueAsNew()) await continueAsNew<typeof notifyWorkflow>({ ...input, carried: state });
   }
 
   function mayContinueAsNew(): boolean {
     const { historyLength, continueAsNewSuggested } = workflowInfo();
-    return (continueAsNewSuggested || historyLength >= limit) && inbox.length === 0 && allHandlersFinished();
+    return (continueAsNewSuggested || historyLength >= limit) && allHandlersFinished();
   }
 }
 
