@@ -18,6 +18,7 @@ import type { Db } from './connect';
 import { noteIntakeAway, noteIntakeBack } from './intake-outages';
 import {
   closeEndedMassSilences,
+  LATE_INTERVALS,
   openMassSilence,
   RECENT_INTERVALS,
   tellOfSystemLookedInto,
@@ -32,8 +33,6 @@ const INTAKE_AWAY_SECONDS = 5;
 
 /** Fewer agents than this can fall silent together by chance. */
 const MASS_AGENTS = 10;
-/** An agent this many intervals after its last heartbeat is late. */
-const LATE_INTERVALS = 1.5;
 /** What goes on within this time is the same mass silence. */
 const MASS_GOES_ON_SECONDS = 600;
 

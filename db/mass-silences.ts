@@ -17,6 +17,9 @@ import { signalNames } from '../contracts/messages';
 import type { Db } from './connect';
 import { tellEveryClient, writeEvents } from './system-events';
 
+/** An agent this many intervals after its last heartbeat is late. */
+export const LATE_INTERVALS = 1.5;
+
 /** How long after its lease an agent counts as one that fell silent just now. */
 export const RECENT_INTERVALS = 2;
 

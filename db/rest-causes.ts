@@ -1,7 +1,7 @@
 /** What the books say, at this moment, of the grounds for putting a machine to rest. Read only. */
 import { sql } from 'kysely';
 import type { Db } from './connect';
-import { IS_SILENT_IN_IT } from './mass-silences';
+import { IS_SILENT_IN_IT, LATE_INTERVALS } from './mass-silences';
 
 /** Which instance of which agent. */
 export interface RestSubject {
@@ -38,9 +38,6 @@ export interface RestGrounds {
 
 /** The intake says every few seconds that it is there. */
 const INTAKE_SECONDS = 60;
-
-/** An agent this many intervals after its last heartbeat is late. */
-const LATE_INTERVALS = 1.5;
 
 const ON_TIME = `theirs.last_heartbeat_at
   > now() - make_interval(secs => ${LATE_INTERVALS} * their_standing.heartbeat_interval_seconds)`;

@@ -5,9 +5,7 @@
 import type { HibernationResult } from '../contracts/messages';
 import { close } from './agent-deletion';
 import type { AgentState, Draft, Hibernation } from './agent-state';
-
-/** A pause of `retrySeconds` is doubled up to this often: an hour at the default. */
-const LONGEST_PAUSE = 12;
+import { untakenPause } from './untaken-pause';
 
 const TOLD_KEPT = 20;
 
@@ -26,7 +24,7 @@ export function operatorCame({ state }: Draft, instanceId: string | null): void 
 
 /**
  * A machine was not put to rest.
- * @returns whether people don't know why yet, and how long to wait before the next attempt.
+ * @returns whether people were told why already, and how long to wait before the next attempt.
  */
 export function restFailed(draft: Draft, result: HibernationResult): { told: boolean; pauseMs: number } {
   const { state } = draft;
@@ -41,8 +39,7 @@ export function restFailed(draft: Draft, result: HibernationResult): { told: boo
   }
   // Why an idleness came to nothing differs each time.
   if (result.outcome === 'cancelled' && state.hibernation?.cause === 'idle') restTroubles.message = null;
-  const factor = Math.min(2 ** Math.max(0, restTroubles.unreached - 1), LONGEST_PAUSE);
-  return { told, pauseMs: policy.retrySeconds * 1000 * factor };
+  return { told, pauseMs: policy.retrySeconds * 1000 * untakenPause(restTroubles.unreached) };
 }
 
 export function restSucceeded(draft: Draft): void {

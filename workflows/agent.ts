@@ -76,6 +76,7 @@ import {
   checkSwitchRequest,
   checkTerminationNotice,
 } from './message-checks';
+import { isLongRun } from './run-length';
 
 export const registerUpdate = defineUpdate<RegistrationOutcome, [Registration]>(updateNames.register);
 export const requestSwitchUpdate = defineUpdate<SwitchAccepted, [SwitchRequest]>(updateNames.requestSwitch);
@@ -88,9 +89,6 @@ export const promoteReplicaUpdate = defineUpdate<PromotionAccepted, [PromoteRepl
   updateNames.promoteReplica,
 );
 export const agentStateQuery = defineQuery<AgentStateView>(queryNames.agentState);
-
-/** A run this long goes on in a new one, besides when the server suggests it. */
-const HISTORY_LIMIT_EVENTS = 8_000;
 
 export async function agentWorkflow(input: AgentInput): Promise<void> {
   // What an earlier release carried lacks what was added since.
@@ -363,7 +361,6 @@ export async function agentWorkflow(input: AgentInput): Promise<void> {
     }
   }
 
-  const limit = input.historyLimitEvents ?? HISTORY_LIMIT_EVENTS;
   // An agent ends by being deleted. Cancelling its workflow would leave its machines to nobody.
   await CancellationScope.nonCancellable(live);
 
@@ -407,9 +404,7 @@ export async function agentWorkflow(input: AgentInput): Promise<void> {
   }
 
   function mayContinueAsNew(): boolean {
-    const { historyLength, continueAsNewSuggested } = workflowInfo();
-    if (!continueAsNewSuggested && historyLength < limit) return false;
-    return lookUps === 0 && allHandlersFinished();
+    return isLongRun(input.historyLimitEvents) && lookUps === 0 && allHandlersFinished();
   }
 }
 

@@ -27,13 +27,11 @@ import { checkDeliveryEnded } from './message-checks';
 import { nextNotifyDeadlineMs } from './notify-pace';
 import { hasNothingToDo, initialNotifyState, type NotifyState, notifyStateView } from './notify-state';
 import { type NotifyEffect, type NotifyEvent, onNotifyEvent } from './notify-transitions';
+import { isLongRun } from './run-length';
 
 export const eventsWaitingSignal = defineSignal(notificationSignals.eventsWaiting);
 export const deliveryEndedSignal = defineSignal<[unknown]>(notificationSignals.deliveryEnded);
 export const notifyStateQuery = defineQuery<NotifyStateView>(notifyStateQueryName);
-
-/** A run this long goes on in a new one, besides when the server suggests it. */
-const HISTORY_LIMIT_EVENTS = 8_000;
 
 export async function notifyWorkflow(input: NotifyInput): Promise<void> {
   let state = (input.carried as NotifyState | undefined) ?? initialNotifyState(input.audience);
@@ -85,7 +83,6 @@ export async function notifyWorkflow(input: NotifyInput): Promise<void> {
     }
   }
 
-  const limit = input.historyLimitEvents ?? HISTORY_LIMIT_EVENTS;
   // To end it early would leave events untold until others come.
   await CancellationScope.nonCancellable(live);
 
@@ -111,8 +108,7 @@ export async function notifyWorkflow(input: NotifyInput): Promise<void> {
   }
 
   function mayContinueAsNew(): boolean {
-    const { historyLength, continueAsNewSuggested } = workflowInfo();
-    return (continueAsNewSuggested || historyLength >= limit) && allHandlersFinished();
+    return isLongRun(input.historyLimitEvents) && allHandlersFinished();
   }
 }
 

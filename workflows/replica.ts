@@ -12,7 +12,6 @@ import {
   defineSignal,
   setHandler,
   uuid4,
-  workflowInfo,
 } from '@temporalio/workflow';
 import { queryNames, signalNames } from '../contracts/messages';
 import type { ReplicaInput, ReplicaOutcome, ReplicaReport, ReplicaStateView } from '../contracts/replicas';
@@ -20,6 +19,7 @@ import { A_FEW_TRIES, ec2Activities, noWorkerSentence, noWorkerTookIt } from './
 import { reportToAgent, whenCancelled } from './child-reports';
 import { type Checked, checkReason, checkReplicaRegistered, checkSyncStatus } from './message-checks';
 import { type CarriedReplica, type ReplicaAttempt, ReplicaState } from './replica-state';
+import { isLongRun } from './run-length';
 
 export const replicaStateQuery = defineQuery<ReplicaStateView>(queryNames.replicaState);
 
@@ -31,7 +31,6 @@ export async function replicaWorkflow(input: ReplicaInput): Promise<ReplicaState
   const { accountId, region } = primary;
   const state = new ReplicaState(input.carried as CarriedReplica | undefined);
   const ec2 = ec2Activities(accountId, region, A_FEW_TRIES);
-  const limit = input.historyLimitEvents ?? HISTORY_LIMIT_EVENTS;
 
   function onSignal<T>(
     name: string,
@@ -132,8 +131,7 @@ export async function replicaWorkflow(input: ReplicaInput): Promise<ReplicaState
   }
 
   function mayContinueAsNew(): boolean {
-    const { historyLength, continueAsNewSuggested } = workflowInfo();
-    return continueAsNewSuggested || historyLength >= limit;
+    return isLongRun(input.historyLimitEvents ?? HISTORY_LIMIT_EVENTS);
   }
 
   return CancellationScope.nonCancellable(async () => {

@@ -7,23 +7,18 @@ import {
   defineSignal,
   log,
   setHandler,
-  workflowInfo,
 } from '@temporalio/workflow';
 import type { RetirementInput, RetirementOutcome } from '../contracts/messages';
 import { signalNames } from '../contracts/messages';
 import { ec2Activities, noWorkerSentence, noWorkerTookIt } from './activity-options';
 import { reportToAgent, whenCancelled } from './child-reports';
+import { isLongRun } from './run-length';
+import { untakenPause } from './untaken-pause';
 
 export const keepSignal = defineSignal(signalNames.keep);
 
 /** How long EC2 gets to finish a termination that it has accepted, before it is asked for once more. */
 const PROOF_DEADLINE = '10 min';
-
-/** While no worker takes its steps the pause between attempts is doubled up to this often: an hour at the default. */
-const LONGEST_PAUSE = 12;
-
-/** A stop switch or a protection can hold an end back for months. */
-const HISTORY_LIMIT_EVENTS = 8_000;
 
 export async function retirementWorkflow(input: RetirementInput): Promise<RetirementOutcome> {
   const { clientId, agentId, instanceId, accountId, region, reason } = input;
@@ -70,19 +65,14 @@ export async function retirementWorkflow(input: RetirementInput): Promise<Retire
     while (!kept || accepted) {
       const outcome = await attempt();
       if (outcome !== null) return outcome;
-      const pause = Math.min(2 ** Math.max(0, untaken - 1), LONGEST_PAUSE);
-      await condition(() => kept && !accepted, input.retrySeconds * 1000 * pause);
-      if (isLong()) {
+      await condition(() => kept && !accepted, input.retrySeconds * 1000 * untakenPause(untaken));
+      // A stop switch or a protection can hold an end back for months.
+      if (isLongRun(input.historyLimitEvents)) {
         const carried = { kept, accepted, untaken };
         await continueAsNew<typeof retirementWorkflow>({ ...input, carried });
       }
     }
     return 'kept';
-  }
-
-  function isLong(): boolean {
-    const { historyLength, continueAsNewSuggested } = workflowInfo();
-    return continueAsNewSuggested || historyLength >= (input.historyLimitEvents ?? HISTORY_LIMIT_EVENTS);
   }
 
   return CancellationScope.nonCancellable(async () => {

@@ -53,8 +53,8 @@ async function called(api: ApiCaller, clientId: string, name: string) {
   const found: AgentList['agents'] = [];
   let after: string | null = null;
   do {
-    const query: string = `limit=200&search=${encodeURIComponent(name)}${after === null ? '' : `&after=${encodeURIComponent(after)}`}`;
-    const page: AgentList = await api.get(`client/${clientId}/agents?${query}`);
+    const query = new URLSearchParams({ limit: '200', search: name, ...(after !== null && { after }) });
+    const page: AgentList = await api.get(`client/${clientId}/agents?${query.toString()}`);
     found.push(...page.agents.filter((agent) => agent.logical_agent_id === name));
     after = page.next_after;
   } while (after !== null);
